@@ -1,0 +1,648 @@
+/* SPDX-License-Identifier: MIT */
+#include "hub.h"
+
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "call.h"
+#include "frame.h"
+#include "log.h"
+#include "op.h"
+#include "ring.h"
+
+#define READ_EVENTS 200   /* events of one read of a log */
+#define READ_TIMEOUT 5000 /* ms */
+#define RETRY 500         /* ms until a failed read is tried again */
+
+/* What a ring does about Redis:
+ *
+ *   SUBSCRIBING --acknowledged--> READING --caught up--> LIVE
+ *        ^                          ^  |                   |
+ *        |                          |  +-failed: RETRYING  | hole, epoch
+ *        +------ connection lost ---+<---------------------+
+ */
+enum ring_state { RING_SUBSCRIBING, RING_READING, RING_RETRYING, RING_LIVE };
+
+struct followed {
+	struct scope scope; /* first: the tree compares it */
+	struct hub *hub;
+	enum ring_state state;
+	struct ring ring;
+	char epoch[EPOCH_MAX]; /* "": no place yet */
+	uint64_t wanted;       /* highest seq heard of while not LIVE */
+	struct member **members;
+	size_t nmembers, room;
+	bool dirty;
+	uint64_t dirty_from;   /* the last seq before this turn's events */
+	struct followed *next_dirty;
+	bool reading;          /* a read is on its way: not to be freed */
+	uint64_t id;           /* of this life of the ring */
+};
+
+struct hub {
+	uv_loop_t *loop;
+	const struct conf *conf;
+	struct store *store;
+	struct feed *feed;
+	struct hub_handler handler;
+	void *tree;               /* of struct followed, by scope */
+	struct followed *dirty;
+	uv_check_t turn_end;
+	uv_timer_t retry;
+	struct buf channel;       /* scratch: a pub/sub channel's name */
+	size_t prefix;            /* bytes of its prefix */
+	struct buf frames;        /* scratch: what is being sent */
+	struct scope own;         /* this bridge's channel; "": none */
+	int handles;              /* to be closed before hub is freed */
+	uint64_t ids;
+	bool closing;
+};
+
+/* A read of a log on its way: scope and id, not a pointer, cross the gap. */
+struct reading {
+	struct hub *hub;
+	struct scope scope;
+	uint64_t id;
+	struct call call;
+};
+
+static void ring_read(struct followed *f);
+
+static int
+compare(const void *a, const void *b)
+{
+	return strcmp(((const struct scope *)a)->text,
+	    ((const struct scope *)b)->text);
+}
+
+static struct followed *
+find(const struct hub *h, const struct scope *s)
+{
+	void *const *node = tfind(s, &h->tree, compare);
+
+	return node == NULL ? NULL : *(struct followed *const *)node;
+}
+
+static struct span
+channel_of(struct hub *h, const struct scope *s)
+{
+	h->channel.n = h->prefix;
+	buf_str(&h->channel, s->text);
+	return buf_peek(&h->channel);
+}
+
+static void
+set_state(struct followed *f, enum ring_state to)
+{
+	static const char *const names[] = { "subscribing", "reading",
+		"retrying", "live" };
+
+	if (f->state == to)
+		return;
+	log_debug("scope %s: %s -> %s", f->scope.text, names[f->state],
+	    names[to]);
+	f->state = to;
+}
+
+static void
+set_dirty(struct followed *f, uint64_t from)
+{
+	if (f->dirty)
+		return;
+	f->dirty = true;
+	f->dirty_from = from;
+	f->next_dirty = f->hub->dirty;
+	f->hub->dirty = f;
+}
+
+/* ---- sending ---- */
+
+/* Appends what m has not had. A user's own notices are passed on one by one:
+ * some are not for a session that follows the channel they speak of. */
+static bool
+gather(struct hub *h, struct member *m, struct buf *out)
+{
+	struct followed *f = m->of;
+	const struct ring *r = &f->ring;
+
+	if (f->state != RING_LIVE || m->seq >= r->last)
+		return true;
+	if (f->scope.text[0] != 'u') {
+		if (!ring_copy(r, m->seq, out))
+			return false;
+	} else {
+		if (m->seq + 1 < r->first)
+			m->seq = r->first - 1;
+		for (uint64_t q = m->seq + 1; q <= r->last; q++) {
+			const struct ring_frame *e = ring_at(r, q);
+			struct span text = { e->bytes + e->head,
+				e->n - e->head };
+
+			if (!h->handler.skips(m->session, text))
+				buf_add(out, e->bytes, e->n);
+		}
+	}
+	m->seq = r->last;
+	return true;
+}
+
+void
+hub_catch_up(struct hub *h, struct session *s)
+{
+	size_t n;
+	struct member **members;
+
+	if (!h->handler.ready(s))
+		return;
+	members = h->handler.members(s, &n);
+	buf_reset(&h->frames);
+	h->frames.oom = false;
+	for (size_t i = 0; i < n; i++) {
+		if (!gather(h, members[i], &h->frames) || h->frames.oom) {
+			h->handler.lost(s);
+			return;
+		}
+	}
+	if (h->frames.n != 0)
+		h->handler.send(s, h->frames.p, h->frames.n);
+}
+
+/* The usual case: one ring has news and everybody stands at the same place, so
+ * that the same bytes go to all. Any other session is caught up by itself. */
+static void
+fan_out(struct hub *h, struct followed *f, struct buf *shared)
+{
+	bool alone = h->dirty == NULL && f->scope.text[0] != 'u';
+
+	buf_reset(shared);
+	if (alone && !ring_copy(&f->ring, f->dirty_from, shared))
+		alone = false;
+	/* From the end: a session that is lost leaves the list. */
+	for (size_t i = f->nmembers; i-- > 0;) {
+		struct member *m;
+
+		if (i >= f->nmembers)
+			continue;
+		m = f->members[i];
+		if (m->seq >= f->ring.last)
+			continue;
+		if (alone && !shared->oom && m->seq == f->dirty_from) {
+			if (!h->handler.ready(m->session))
+				continue;
+			m->seq = f->ring.last;
+			h->handler.send(m->session, shared->p, shared->n);
+		} else {
+			hub_catch_up(h, m->session);
+		}
+	}
+}
+
+static void
+turn_end(uv_check_t *handle)
+{
+	struct hub *h = handle->data;
+	struct buf shared = { 0 };
+	struct followed *f;
+
+	if (h->dirty == NULL)
+		return;
+	while ((f = h->dirty) != NULL) {
+		h->dirty = f->next_dirty;
+		f->dirty = false;
+		if (f->state == RING_LIVE)
+			fan_out(h, f, &shared);
+	}
+	buf_clear(&shared);
+}
+
+/* ---- from Redis ---- */
+
+static void
+followed_free(struct followed *f)
+{
+	struct hub *h = f->hub;
+
+	for (struct followed **at = &h->dirty; f->dirty && *at != NULL;
+	    at = &(*at)->next_dirty)
+		if (*at == f) {
+			*at = f->next_dirty;
+			break;
+		}
+	tdelete(&f->scope, &h->tree, compare);
+	ring_clear(&f->ring);
+	free(f->members);
+	free(f);
+}
+
+/* Those whose place is of another epoch than the ring's, or whom the ring does
+ * not reach, have lost something for good. Notices are short-lived by
+ * contract: there the session just goes on. */
+static void
+part(struct followed *f, bool lossy)
+{
+	bool notices = f->scope.text[0] == 'u' || f->scope.text[0] == 's' ||
+	    f->scope.text[strlen(f->scope.text) - 1] == '~';
+
+	for (size_t i = f->nmembers; i-- > 0;) {
+		struct member *m;
+		bool same;
+
+		if (i >= f->nmembers)
+			continue;
+		m = f->members[i];
+		same = m->epoch[0] == '\0' ? !lossy :
+		    strcmp(m->epoch, f->epoch) == 0 || !lossy;
+		m->epoch[0] = '\0';
+		if (same && m->seq + 1 >= f->ring.first)
+			continue;
+		if (notices)
+			m->seq = f->ring.first - 1;
+		else
+			f->hub->handler.lost(m->session);
+	}
+}
+
+static uint64_t
+number(struct span s)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < s.n && i < 18; i++)
+		if (s.p[i] >= '0' && s.p[i] <= '9')
+			n = n * 10 + (uint64_t)(s.p[i] - '0');
+	return n;
+}
+
+/* OK flag epoch last first frames... */
+static void
+read_done(struct followed *f, const struct answer *a)
+{
+	uint64_t last, first, before = f->ring.last;
+	bool fresh = f->epoch[0] == '\0', lossy;
+
+	if (a->n < 5 || !span_is(a->v[0], "OK") || a->v[2].n >= EPOCH_MAX) {
+		log_error("scope %s: a read gave nonsense", f->scope.text);
+		set_state(f, RING_RETRYING);
+		return;
+	}
+	lossy = !fresh && !span_is(a->v[1], "ok");
+	snprintf(f->epoch, sizeof(f->epoch), "%.*s", (int)a->v[2].n,
+	    a->v[2].p);
+	last = number(a->v[3]);
+	first = number(a->v[4]);
+	if (first != f->ring.last + 1)
+		ring_reset(&f->ring, first - 1);
+	for (size_t i = 5; i < a->n; i++)
+		if (!ring_add(&f->ring, a->v[i])) {
+			set_state(f, RING_RETRYING);
+			return;
+		}
+	if (f->ring.last < last || f->ring.last < f->wanted) {
+		part(f, lossy);
+		ring_read(f);
+		return;
+	}
+	f->wanted = 0;
+	set_state(f, RING_LIVE);
+	part(f, lossy);
+	set_dirty(f, before);
+}
+
+static void
+on_read(void *arg, enum store_status status, const struct answer *a)
+{
+	struct reading *r = arg;
+	struct followed *f = r->hub->closing ? NULL : find(r->hub, &r->scope);
+
+	if (f != NULL && f->id == r->id)
+		f->reading = false;
+	if (f != NULL && f->nmembers == 0 && !f->reading)
+		followed_free(f);
+	else if (f != NULL && f->id == r->id && status == STORE_OK)
+		read_done(f, a);
+	else if (f != NULL && f->id == r->id)
+		set_state(f, RING_RETRYING);
+	call_clear(&r->call);
+	free(r);
+}
+
+/* Reads on from the ring's end; a ring that has no place yet, from where its
+ * first member stands. */
+static void
+ring_read(struct followed *f)
+{
+	struct hub *h = f->hub;
+	struct reading *r;
+
+	set_state(f, RING_READING);
+	if (f->reading)
+		return;
+	r = calloc(1, sizeof(*r));
+	if (r == NULL) {
+		set_state(f, RING_RETRYING);
+		return;
+	}
+	r->hub = h;
+	r->scope = f->scope;
+	r->id = f->id;
+	call_begin(&r->call, SCRIPT_since, h->conf);
+	call_str(&r->call, f->scope.text);
+	call_str(&r->call, f->epoch[0] != '\0' ? f->epoch :
+	    f->members[0]->epoch);
+	call_uint(&r->call, f->ring.last);
+	call_uint(&r->call, READ_EVENTS);
+	f->reading = true;
+	if (!call_send(&r->call, h->store, READ_TIMEOUT, on_read, r)) {
+		f->reading = false;
+		call_clear(&r->call);
+		free(r);
+		set_state(f, RING_RETRYING);
+	}
+}
+
+static void
+retry_visit(const void *node, VISIT which, void *closure)
+{
+	struct followed *f = *(struct followed *const *)node;
+
+	(void)closure;
+	if ((which == postorder || which == leaf) &&
+	    f->state == RING_RETRYING && f->nmembers != 0)
+		ring_read(f);
+}
+
+static void
+on_retry(uv_timer_t *t)
+{
+	struct hub *h = t->data;
+
+	twalk_r(h->tree, retry_visit, NULL);
+}
+
+static struct followed *
+find_channel(struct hub *h, struct span channel, struct scope *s)
+{
+	if (channel.n <= h->prefix || channel.n - h->prefix >= SCOPE_MAX)
+		return NULL;
+	snprintf(s->text, sizeof(s->text), "%.*s",
+	    (int)(channel.n - h->prefix), channel.p + h->prefix);
+	return find(h, s);
+}
+
+static void
+on_subscribed(void *arg, struct span channel)
+{
+	struct scope s;
+	struct followed *f = find_channel(arg, channel, &s);
+
+	if (f != NULL && f->nmembers != 0)
+		ring_read(f);
+}
+
+/* "EPOCH SEQ JSON": split at two spaces, never parsed. */
+static void
+on_message(void *arg, struct span channel, struct span payload)
+{
+	struct hub *h = arg;
+	struct scope s = { "" };
+	struct followed *f = find_channel(h, channel, &s);
+	const char *space = memchr(payload.p, ' ', payload.n);
+	const char *second, *end = payload.p + payload.n;
+	struct span epoch, text;
+	uint64_t seq;
+
+	if (f == NULL) {
+		if (h->own.text[0] != '\0' &&
+		    strcmp(s.text, h->own.text) == 0)
+			h->handler.on_own(h->handler.arg, payload);
+		return;
+	}
+	if (space == NULL ||
+	    (second = memchr(space + 1, ' ', (size_t)(end - space - 1))) ==
+	    NULL)
+		return;
+	epoch = (struct span){ payload.p, (size_t)(space - payload.p) };
+	seq = number((struct span){ space + 1, (size_t)(second - space - 1) });
+	text = (struct span){ second + 1, (size_t)(end - second - 1) };
+	if (f->state != RING_LIVE) {
+		if (seq > f->wanted)
+			f->wanted = seq;
+		return;
+	}
+	if (!span_is(epoch, f->epoch)) {
+		f->wanted = 0;
+		ring_read(f);
+	} else if (seq == f->ring.last + 1) {
+		set_dirty(f, f->ring.last);
+		if (!ring_add(&f->ring, text))
+			ring_read(f);
+	} else if (seq > f->ring.last) {
+		f->wanted = seq;
+		ring_read(f);
+	}
+}
+
+static void
+lost_visit(const void *node, VISIT which, void *closure)
+{
+	struct followed *f = *(struct followed *const *)node;
+
+	(void)closure;
+	if (which == postorder || which == leaf) {
+		f->wanted = 0;
+		/* What a read on its way gives was read before the new
+		 * subscription. */
+		f->id = ++f->hub->ids;
+		f->reading = false;
+		set_state(f, RING_SUBSCRIBING);
+	}
+}
+
+static void
+on_lost(void *arg)
+{
+	struct hub *h = arg;
+
+	twalk_r(h->tree, lost_visit, NULL);
+}
+
+/* ---- following ---- */
+
+static struct followed *
+followed_new(struct hub *h, const struct scope *s, const struct place *from)
+{
+	struct followed *f = calloc(1, sizeof(*f));
+
+	if (f == NULL)
+		return NULL;
+	f->scope = *s;
+	f->hub = h;
+	f->id = ++h->ids;
+	ring_reset(&f->ring, from->seq);
+	if (tsearch(&f->scope, &h->tree, compare) == NULL) {
+		free(f);
+		return NULL;
+	}
+	return f;
+}
+
+bool
+hub_follow(struct hub *h, struct member *m, const struct scope *s,
+    const struct place *from)
+{
+	struct followed *f = find(h, s);
+	bool new = f == NULL || f->nmembers == 0;
+
+	if (f == NULL)
+		f = followed_new(h, s, from);
+	if (f == NULL)
+		return false;
+	if (f->nmembers == f->room) {
+		size_t room = f->room == 0 ? 4 : f->room * 2;
+		struct member **grown = realloc(f->members,
+		    room * sizeof(*grown));
+
+		if (grown == NULL) {
+			if (f->nmembers == 0 && !f->reading)
+				followed_free(f);
+			return false;
+		}
+		f->members = grown;
+		f->room = room;
+	}
+	m->of = f;
+	m->seq = from->seq;
+	m->index = f->nmembers;
+	f->members[f->nmembers++] = m;
+	snprintf(m->epoch, sizeof(m->epoch), "%s", from->epoch);
+	if (new) {
+		/* A ring that was left and is followed again starts anew. */
+		f->id = ++h->ids;
+		f->reading = false;
+		f->epoch[0] = '\0';
+		f->wanted = 0;
+		ring_reset(&f->ring, from->seq);
+		set_state(f, RING_SUBSCRIBING);
+		return feed_subscribe(h->feed, channel_of(h, s));
+	}
+	if (f->state == RING_LIVE && strcmp(f->epoch, from->epoch) == 0)
+		m->epoch[0] = '\0';
+	else if (f->state == RING_LIVE)
+		ring_read(f);
+	if (f->epoch[0] == '\0' && from->seq < f->ring.last &&
+	    f->state == RING_SUBSCRIBING)
+		ring_reset(&f->ring, from->seq);
+	return true;
+}
+
+void
+hub_unfollow(struct hub *h, struct member *m)
+{
+	struct followed *f = m->of;
+
+	if (f == NULL)
+		return;
+	f->members[m->index] = f->members[--f->nmembers];
+	f->members[m->index]->index = m->index;
+	m->of = NULL;
+	if (f->nmembers != 0)
+		return;
+	feed_unsubscribe(h->feed, channel_of(h, &f->scope));
+	if (!f->reading)
+		followed_free(f);
+}
+
+void
+hub_moved(struct member *m)
+{
+	if (m->of != NULL)
+		m->of->members[m->index] = m;
+}
+
+void
+hub_own(struct hub *h, const struct scope *own)
+{
+	if (h->own.text[0] != '\0')
+		feed_unsubscribe(h->feed, channel_of(h, &h->own));
+	h->own = *own;
+	feed_subscribe(h->feed, channel_of(h, own));
+}
+
+bool
+hub_ready(const struct hub *h)
+{
+	return feed_ready(h->feed);
+}
+
+void
+hub_reconnect(struct hub *h)
+{
+	feed_reconnect(h->feed);
+}
+
+struct hub *
+hub_new(uv_loop_t *loop, const struct conf *c, struct store *s,
+    const struct hub_handler *handler)
+{
+	struct hub *h = calloc(1, sizeof(*h));
+	struct feed_handler fh = { on_subscribed, on_message, on_lost, h };
+
+	if (h == NULL)
+		return NULL;
+	h->loop = loop;
+	h->conf = c;
+	h->store = s;
+	h->handler = *handler;
+	call_pubsub_prefix(&h->channel, c);
+	h->prefix = h->channel.n;
+	h->feed = feed_new(loop, c, &fh);
+	if (h->feed == NULL || h->channel.oom) {
+		feed_free(h->feed);
+		buf_clear(&h->channel);
+		free(h);
+		return NULL;
+	}
+	uv_check_init(loop, &h->turn_end);
+	h->turn_end.data = h;
+	uv_check_start(&h->turn_end, turn_end);
+	uv_timer_init(loop, &h->retry);
+	h->retry.data = h;
+	uv_timer_start(&h->retry, on_retry, RETRY, RETRY);
+	h->handles = 2;
+	return h;
+}
+
+static void
+closed(uv_handle_t *handle)
+{
+	struct hub *h = handle->data;
+
+	if (--h->handles == 0)
+		free(h);
+}
+
+static void
+free_node(void *node)
+{
+	struct followed *f = node;
+
+	ring_clear(&f->ring);
+	free(f->members);
+	free(f);
+}
+
+void
+hub_free(struct hub *h)
+{
+	if (h == NULL)
+		return;
+	h->closing = true;
+	feed_free(h->feed);
+	tdestroy(h->tree, free_node);
+	h->tree = NULL;
+	buf_clear(&h->channel);
+	buf_clear(&h->frames);
+	uv_close((uv_handle_t *)&h->turn_end, closed);
+	uv_close((uv_handle_t *)&h->retry, closed);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* From pub/sub to many sessions. A scope that any session follows has a ring;
+ * a session has a place in each ring that it follows. What arrives in one turn
+ * of the loop leaves in one send per session. A hole is filled from the log
+ * before anything later is passed on. */
+#ifndef PALAVER_HUB_H
+#define PALAVER_HUB_H
+
+#include <uv.h>
+
+#include "conf.h"
+#include "feed.h"
+#include "scope.h"
+#include "store.h"
+
+struct hub;
+struct followed; /* a ring and who follows it */
+
+/* A session's place in one ring. Lives in the session. */
+struct member {
+	struct followed *of;
+	struct session *session;
+	size_t index;            /* in the ring's list of members */
+	uint64_t seq;            /* all up to it was sent */
+	char epoch[EPOCH_MAX];   /* "": the ring's own */
+};
+
+struct hub_handler {
+	/* Sends frames to the session; false when its socket holds bytes: it
+	 * then keeps its place and asks for hub_catch_up later. */
+	bool (*send)(struct session *s, const char *frames, size_t n);
+	/* Whether the session may get frames now. */
+	bool (*ready)(struct session *s);
+	/* Whether the session is to be spared this frame. */
+	bool (*skips)(struct session *s, struct span text);
+	/* What the session missed cannot be had any more. */
+	void (*lost)(struct session *s);
+	/* The members of a session, for several rings in one turn. */
+	struct member **(*members)(struct session *s, size_t *n);
+	/* A message on this bridge's own channel. */
+	void (*on_own)(void *arg, struct span payload);
+	void *arg;
+};
+
+/* conf and store are borrowed. NULL without memory. */
+struct hub *hub_new(uv_loop_t *loop, const struct conf *c, struct store *s,
+    const struct hub_handler *h);
+void hub_free(struct hub *h);
+bool hub_ready(const struct hub *h);
+/* Makes the pub/sub connection anew: it seems dead. */
+void hub_reconnect(struct hub *h);
+/* Listens at this bridge's own channel instead of the one before. */
+void hub_own(struct hub *h, const struct scope *own);
+
+/* m (all zero but session) follows scope from place on. False: no memory. */
+bool hub_follow(struct hub *h, struct member *m, const struct scope *s,
+    const struct place *from);
+/* Ends it. A member that follows nothing is fine. */
+void hub_unfollow(struct hub *h, struct member *m);
+/* The member was moved to another place in memory. */
+void hub_moved(struct member *m);
+/* Sends the session what it has not had. */
+void hub_catch_up(struct hub *h, struct session *s);
+
+#endif

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+#include "ws.h"
+
+#include <limits.h>
+
+#include <libwebsockets.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "buf.h"
+#include "limits.h"
+#include "log.h"
+#include "origin.h"
+
+#define CLOSE_WAIT 5          /* s for the peer to answer a close */
+#define TX_PACKET (256 * 1024) /* bytes of one send; else lws cuts them */
+#define RX_BUFFER 4096        /* bytes handed over at once */
+#define HEADER_TEXT 512       /* bytes of an Origin or Host that we read */
+
+struct ws {
+	struct lws_context *context;
+	struct ws_handler handler;
+	const struct conf *conf;
+	bool draining;
+	void *foreign[1];
+	lws_retry_bo_t no_pings;
+	struct lws_protocols protocols[2];
+};
+
+/* libwebsockets allocates it with the connection, zeroed. */
+struct ws_conn {
+	struct lws *wsi;
+	void *session;    /* NULL before on_open and after on_close */
+	struct buf parts; /* of a message that came in parts */
+	bool closing;
+};
+
+size_t
+ws_text_header(unsigned char out[WS_HEADER_MAX], size_t n)
+{
+	out[0] = 0x81; /* FIN, text (RFC 6455, section 5.2) */
+	if (n < 126) {
+		out[1] = (unsigned char)n;
+		return 2;
+	}
+	if (n < 65536) {
+		out[1] = 126;
+		out[2] = (unsigned char)(n >> 8);
+		out[3] = (unsigned char)n;
+		return 4;
+	}
+	out[1] = 127;
+	for (int i = 0; i < 8; i++)
+		out[2 + i] = (unsigned char)((uint64_t)n >> (56 - 8 * i));
+	return 10;
+}
+
+/* LWS_WRITE_HTTP on an established WebSocket over HTTP/1.1 without extensions
+ * sends bytes as they are: it neither writes to them nor in front of them. */
+static void
+send_raw(struct ws_conn *c, const char *bytes, size_t n)
+{
+	if (lws_write(c->wsi, (unsigned char *)(uintptr_t)bytes, n,
+	    LWS_WRITE_HTTP) < 0)
+		ws_drop(c);
+}
+
+void
+ws_send(struct ws_conn *c, const char *frames, size_t n)
+{
+	if (c->closing || n == 0)
+		return;
+	send_raw(c, frames, n);
+}
+
+void
+ws_ping(struct ws_conn *c)
+{
+	static const char ping[] = { (char)0x89, 0 };
+
+	ws_send(c, ping, sizeof(ping));
+}
+
+bool
+ws_blocked(struct ws_conn *c)
+{
+	if (!lws_partial_buffered(c->wsi))
+		return false;
+	lws_callback_on_writable(c->wsi);
+	return true;
+}
+
+void
+ws_pause(struct ws_conn *c, bool pause)
+{
+	lws_rx_flow_control(c->wsi, !pause);
+}
+
+/* The library drops its own close frame while bytes are pending: a raw one
+ * goes behind them. */
+void
+ws_close(struct ws_conn *c, enum ws_close code, const char *reason)
+{
+	char frame[128];
+	int n = snprintf(frame + 4, sizeof(frame) - 4, "%.100s", reason);
+
+	if (c->closing)
+		return;
+	frame[0] = (char)0x88;
+	frame[1] = (char)(2 + n);
+	frame[2] = (char)(code >> 8);
+	frame[3] = (char)(code & 255);
+	send_raw(c, frame, (size_t)n + 4);
+	c->closing = true;
+	buf_clear(&c->parts);
+	lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_ACK, CLOSE_WAIT);
+}
+
+void
+ws_drop(struct ws_conn *c)
+{
+	c->closing = true;
+	lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_SEND,
+	    LWS_TO_KILL_ASYNC);
+}
+
+/* Whether path, which a proxy may have put anything in front of, ends so. */
+static bool
+path_ends(struct span path, const char *end)
+{
+	size_t n = strlen(end);
+
+	return path.n >= n && memcmp(path.p + path.n - n, end, n) == 0;
+}
+
+static struct span
+header(struct lws *wsi, enum lws_token_indexes token, char *buf, size_t size)
+{
+	int n = lws_hdr_copy(wsi, buf, (int)size, token);
+
+	return (struct span){ buf, n > 0 ? (size_t)n : 0 };
+}
+
+/* The handshake: right path, allowed origin, room. Returns the HTTP status to
+ * refuse it with, or 0. */
+static unsigned
+refusal(struct ws *w, struct lws *wsi)
+{
+	char path[HEADER_TEXT], origin[HEADER_TEXT], host[HEADER_TEXT];
+	struct span o = header(wsi, WSI_TOKEN_ORIGIN, origin, sizeof(origin));
+
+	if (!path_ends(header(wsi, WSI_TOKEN_GET_URI, path, sizeof(path)),
+	    "/ws"))
+		return HTTP_STATUS_NOT_FOUND;
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0 && o.n == 0)
+		return HTTP_STATUS_FORBIDDEN;
+	if (!origin_allowed(w->conf->origins, o,
+	    header(wsi, WSI_TOKEN_HOST, host, sizeof(host))))
+		return HTTP_STATUS_FORBIDDEN;
+	return w->draining ? HTTP_STATUS_SERVICE_UNAVAILABLE : 0;
+}
+
+static int
+http_request(struct ws *w, struct lws *wsi, struct span path)
+{
+	unsigned status = HTTP_STATUS_NOT_FOUND;
+	const char *why = "not found";
+
+	if (path_ends(path, "/health")) {
+		why = w->handler.sick(w->handler.arg);
+		status = why == NULL ? HTTP_STATUS_OK :
+		    HTTP_STATUS_SERVICE_UNAVAILABLE;
+		if (why == NULL)
+			why = "ok";
+	}
+	if (lws_return_http_status(wsi, status, why) != 0)
+		return -1;
+	return lws_http_transaction_completed(wsi) ? -1 : 0;
+}
+
+/* One piece of a message; a message beyond the limit closes with 1009. */
+static void
+receive(struct ws *w, struct ws_conn *c, struct span piece)
+{
+	struct lws *wsi = c->wsi;
+	bool last = lws_is_final_fragment(wsi) &&
+	    lws_remaining_packet_payload(wsi) == 0;
+	bool text = !lws_frame_is_binary(wsi);
+
+	if (c->parts.n + piece.n > LIMIT_FRAME) {
+		ws_close(c, WS_TOO_BIG, "message too big");
+		return;
+	}
+	if (last && c->parts.n == 0) {
+		w->handler.on_message(c->session, piece, text);
+		return;
+	}
+	buf_span(&c->parts, piece);
+	if (c->parts.oom) {
+		ws_drop(c);
+		return;
+	}
+	if (!last)
+		return;
+	w->handler.on_message(c->session, buf_peek(&c->parts), text);
+	buf_clear(&c->parts);
+}
+
+static int
+callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
+    void *in, size_t len)
+{
+	struct ws_conn *c = user;
+	struct ws *w = lws_context_user(lws_get_context(wsi));
+	char address[64] = "";
+	unsigned status;
+
+	switch (reason) {
+	case LWS_CALLBACK_HTTP:
+		return http_request(w, wsi, (struct span){ in, len });
+	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+		status = refusal(w, wsi);
+		if (status == 0)
+			return 0;
+		return lws_return_http_status(wsi, status, NULL) != 0 ? -1 :
+		    1;
+	case LWS_CALLBACK_ESTABLISHED:
+		c->wsi = wsi;
+		lws_get_peer_simple(wsi, address, sizeof(address));
+		c->session = w->handler.on_open(w->handler.arg, c,
+		    span_of(address));
+		if (c->session == NULL)
+			ws_close(c, WS_FULL, "full");
+		return 0;
+	case LWS_CALLBACK_RECEIVE:
+		if (c->session == NULL || c->closing)
+			return 0;
+		w->handler.on_heard(c->session);
+		receive(w, c, (struct span){ in, len });
+		return 0;
+	case LWS_CALLBACK_RECEIVE_PONG:
+		if (c->session != NULL && !c->closing)
+			w->handler.on_heard(c->session);
+		return 0;
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+		if (c->session != NULL && !c->closing && !ws_blocked(c))
+			w->handler.on_drained(c->session);
+		return 0;
+	case LWS_CALLBACK_CLOSED:
+		if (c->session != NULL)
+			w->handler.on_close(c->session);
+		c->session = NULL;
+		buf_clear(&c->parts);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static void
+lws_log(int level, const char *line)
+{
+	size_t n = strcspn(line, "\n");
+
+	if (level & LLL_ERR)
+		log_error("libwebsockets: %.*s", (int)n, line);
+	else
+		log_debug("libwebsockets: %.*s", (int)n, line);
+}
+
+/* Splits host:port; false when it is none. */
+static bool
+host_port(const char *listen, char host[256], int *port)
+{
+	const char *colon = strrchr(listen, ':');
+	size_t n;
+
+	if (colon == NULL)
+		return false;
+	n = (size_t)(colon - listen);
+	if (*listen == '[' && n >= 2 && listen[n - 1] == ']') {
+		listen++;
+		n -= 2;
+	}
+	if (n >= 256)
+		return false;
+	memcpy(host, listen, n);
+	host[n] = '\0';
+	*port = atoi(colon + 1);
+	return *port > 0 && *port < 65536;
+}
+
+struct ws *
+ws_new(uv_loop_t *loop, const struct conf *conf, const struct ws_handler *h)
+{
+	struct lws_context_creation_info info = { 0 };
+	struct ws *w = calloc(1, sizeof(*w));
+	const char *path = NULL;
+	char host[256];
+
+	if (w == NULL)
+		return NULL;
+	w->handler = *h;
+	w->conf = conf;
+	w->foreign[0] = loop;
+	w->protocols[0] = (struct lws_protocols){ .name = "palaver",
+		.callback = callback,
+		.per_session_data_size = sizeof(struct ws_conn),
+		.rx_buffer_size = RX_BUFFER, .tx_packet_size = TX_PACKET };
+	lws_set_log_level(LLL_ERR | LLL_WARN, lws_log);
+	info.protocols = w->protocols;
+	info.user = w;
+	info.foreign_loops = w->foreign;
+	info.gid = (gid_t)-1;
+	info.uid = (uid_t)-1;
+	info.pt_serv_buf_size = 16384;
+	info.retry_and_idle_policy = &w->no_pings; /* ours cost less */
+	info.options = LWS_SERVER_OPTION_LIBUV |
+	    LWS_SERVER_OPTION_VALIDATE_UTF8;
+	if (strncmp(conf->listen, "unix:", 5) == 0) {
+		path = conf->listen + 5;
+		info.iface = path;
+		info.options |= LWS_SERVER_OPTION_UNIX_SOCK;
+	} else if (host_port(conf->listen, host, &info.port)) {
+		info.iface = *host == '\0' ? NULL : host;
+	} else {
+		log_error("listen: neither unix:/path nor host:port");
+		free(w);
+		return NULL;
+	}
+	w->context = lws_create_context(&info);
+	if (w->context == NULL) {
+		log_error("cannot listen at %s", conf->listen);
+		free(w);
+		return NULL;
+	}
+	if (path != NULL && chmod(path, conf->socket_mode) != 0)
+		log_warn("%s: cannot set its mode", path);
+	return w;
+}
+
+void
+ws_drain(struct ws *w)
+{
+	w->draining = true;
+}
+
+void
+ws_free(struct ws *w)
+{
+	if (w == NULL)
+		return;
+	lws_context_destroy(w->context);
+	free(w);
+}

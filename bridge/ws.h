@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* The WebSocket server (RFC 6455) by libwebsockets on our loop; ws.c is the
+ * only file that knows that library. */
+#ifndef PALAVER_WS_H
+#define PALAVER_WS_H
+
+#include <stdint.h>
+#include <uv.h>
+
+#include "conf.h"
+#include "span.h"
+
+struct ws;
+struct ws_conn;
+
+/* RFC 6455, section 7.4, and the protocol's own. */
+enum ws_close {
+	WS_GOING_AWAY = 1001,
+	WS_TOO_BIG = 1009,
+	WS_RESTART = 1012,
+	WS_FULL = 1013,
+	WS_KEY_DEAD = 4001,
+	WS_TOO_SLOW = 4008,
+	WS_FLOODING = 4029
+};
+
+#define WS_HEADER_MAX 10 /* bytes of a frame header from the server */
+
+struct ws_handler {
+	/* A connection is open; what it returns stands for it from then on
+	 * (NULL: refuse). */
+	void *(*on_open)(void *arg, struct ws_conn *c, struct span address);
+	/* A whole message; text is false for a binary one (then empty). */
+	void (*on_message)(void *session, struct span message, bool text);
+	/* Anything was heard from the peer. */
+	void (*on_heard)(void *session);
+	/* The socket that was blocked has drained. */
+	void (*on_drained)(void *session);
+	/* The connection is gone; c must not be used any more. */
+	void (*on_close)(void *session);
+	/* NULL, or why the bridge is not healthy. */
+	const char *(*sick)(void *arg);
+	void *arg;
+};
+
+/* Listens at conf->listen. NULL after saying why in the log. The handler is
+ * copied; conf must outlive it. */
+struct ws *ws_new(uv_loop_t *loop, const struct conf *c,
+    const struct ws_handler *h);
+/* Refuses new connections from now on. */
+void ws_drain(struct ws *w);
+/* Closes all; on_close is called for each. The loop must turn on. */
+void ws_free(struct ws *w);
+
+/* Writes the header of a text frame of n bytes; returns its length. */
+size_t ws_text_header(unsigned char out[WS_HEADER_MAX], size_t n);
+/* Sends whole ready-made frames as they are; what the socket does not take is
+ * kept. The connection ends later when it is broken. */
+void ws_send(struct ws_conn *c, const char *frames, size_t n);
+void ws_ping(struct ws_conn *c);
+/* Whether bytes are still waiting for the socket; on_drained follows. */
+bool ws_blocked(struct ws_conn *c);
+/* Stops and resumes reading. */
+void ws_pause(struct ws_conn *c, bool pause);
+/* Sends a close frame behind all that waits; nothing is read any more; the
+ * connection ends with the peer's answer, or after 5 s. reason: at most 100
+ * bytes. */
+void ws_close(struct ws_conn *c, enum ws_close code, const char *reason);
+/* Ends the connection without a word, from the loop's next turn on. */
+void ws_drop(struct ws_conn *c);
+
+#endif

@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: MIT */
+#include "conf.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "unknown"
+#endif
+
+#define LINE_MAX_BYTES 4096
+
+enum kind {
+	KIND_TEXT,
+	KIND_SWITCH,
+	KIND_NUMBER,
+	KIND_OCTAL,
+	KIND_RATE,
+	KIND_CHOICE,
+	KIND_REDIS
+};
+
+struct setting {
+	const char *name;
+	enum kind kind;
+	size_t offset;
+	const char *preset;  /* NULL: not set */
+	unsigned low, high;  /* of a number */
+	const char *choices; /* by blanks */
+	const char *help;
+};
+
+#define AT(member) offsetof(struct conf, member)
+
+static const struct setting table[] = {
+	{ "listen", KIND_TEXT, AT(listen), NULL, 0, 0, NULL,
+	    "where to listen: unix:/path or host:port" },
+	{ "socket_mode", KIND_OCTAL, AT(socket_mode), "0660", 0, 0777, NULL,
+	    "mode of a unix socket, octal" },
+	{ "socket_group", KIND_TEXT, AT(socket_group), NULL, 0, 0, NULL,
+	    "group of a unix socket" },
+	{ "redis", KIND_REDIS, AT(redis), "redis://127.0.0.1:6379", 0, 0, NULL,
+	    "redis://[user:password@]host:port[/db] or unix:/path[?db=N]" },
+	{ "prefix", KIND_TEXT, AT(prefix), "palaver:", 0, 0, NULL,
+	    "what all keys and channels in Redis begin with" },
+	{ "origins", KIND_TEXT, AT(origins), "", 0, 0, NULL,
+	    "origins that may use it, by blanks; empty: the request's host" },
+	{ "log_level", KIND_CHOICE, AT(log_level), "info", 0, 0,
+	    "error warn info debug", "error, warn, info or debug" },
+	{ "password_cost", KIND_CHOICE, AT(password_cost), "interactive", 0, 0,
+	    "minimal interactive moderate sensitive",
+	    "minimal, interactive, moderate or sensitive (Argon2id)" },
+	{ "sign_up", KIND_SWITCH, AT(sign_up), "on", 0, 0, NULL,
+	    "on: signIn and signUp may create users" },
+	{ "message_rate", KIND_RATE, AT(message_rate), "30/10", 0, 0, NULL,
+	    "messages of a user, count/seconds; 0: no limit" },
+	{ "sign_in_rate", KIND_RATE, AT(sign_in_rate), "10/60", 0, 0, NULL,
+	    "wrong passwords for a name from an address; 0: no limit" },
+	{ "history", KIND_NUMBER, AT(history), "10000", 1, 1000000, NULL,
+	    "messages kept of a channel" },
+	{ "history_days", KIND_NUMBER, AT(history_days), "30", 1, 3650, NULL,
+	    "days that a private channel is kept after its last message" },
+	{ "key_days", KIND_NUMBER, AT(key_days), "30", 1, 3650, NULL,
+	    "days that an access key lives unused" },
+	{ "operation_timeout", KIND_NUMBER, AT(operation_timeout), "2000", 50,
+	    60000, NULL, "ms until an operation answers that Redis is away" },
+	{ "presence_lease", KIND_NUMBER, AT(presence_lease), "15000", 300,
+	    600000, NULL, "ms until a killed bridge's sessions are counted out" },
+	{ "presence_grace", KIND_NUMBER, AT(presence_grace), "8000", 0, 600000,
+	    NULL, "ms that an absence is forgiven" },
+	{ "max_connections", KIND_NUMBER, AT(max_connections), "20000", 1,
+	    1000000, NULL, "WebSockets of one bridge" },
+};
+
+#define SETTINGS (sizeof(table) / sizeof(*table))
+
+static bool
+bad(const char *where, const char *name, const char *why)
+{
+	fprintf(stderr, "%s: %s: %s\n", where, name, why);
+	return false;
+}
+
+static char *
+percent_decoded(const char *from, size_t n)
+{
+	char *out = malloc(n + 1), *at = out;
+
+	for (size_t i = 0; out != NULL && i < n; i++) {
+		char hex[3] = { 0 };
+
+		if (from[i] == '%' && i + 2 < n &&
+		    strspn(from + i + 1, "0123456789abcdefABCDEF") >= 2) {
+			memcpy(hex, from + i + 1, 2);
+			*at++ = (char)strtoul(hex, NULL, 16);
+			i += 2;
+		} else {
+			*at++ = from[i];
+		}
+	}
+	if (out != NULL)
+		*at = '\0';
+	return out;
+}
+
+static void
+wipe(char **secret)
+{
+	if (*secret != NULL)
+		sodium_memzero(*secret, strlen(*secret));
+	free(*secret);
+	*secret = NULL;
+}
+
+static void
+redis_clear(struct redis_address *r)
+{
+	free(r->host);
+	free(r->path);
+	free(r->user);
+	wipe(&r->password);
+	*r = (struct redis_address){ 0 };
+}
+
+static bool
+read_number(const char *s, int base, unsigned low, unsigned high,
+    unsigned *out)
+{
+	char *end;
+	unsigned long n;
+
+	errno = 0;
+	n = strtoul(s, &end, base);
+	if (*s < '0' || *s > '9' || *end != '\0' || errno != 0 || n < low ||
+	    n > high)
+		return false;
+	*out = (unsigned)n;
+	return true;
+}
+
+/* host[:port], an IPv6 address in brackets. */
+static bool
+read_host_port(struct redis_address *r, const char *s, size_t n)
+{
+	const char *colon = memrchr(s, ':', n), *end = s + n;
+	unsigned port = 6379;
+	char text[8] = "";
+
+	if (colon != NULL && memchr(colon, ']', (size_t)(end - colon)) == NULL) {
+		if (end - colon - 1 >= (long)sizeof(text) || colon == end - 1)
+			return false;
+		memcpy(text, colon + 1, (size_t)(end - colon - 1));
+		if (!read_number(text, 10, 1, 65535, &port))
+			return false;
+		end = colon;
+	}
+	if (end - s >= 2 && *s == '[' && end[-1] == ']') {
+		s++;
+		end--;
+	}
+	r->port = (int)port;
+	r->host = end == s ? strdup("127.0.0.1") :
+	    strndup(s, (size_t)(end - s));
+	return r->host != NULL;
+}
+
+static const char *
+read_redis(struct redis_address *r, const char *s)
+{
+	static const char usage[] = "must be redis://[user:password@]host:port"
+	    "[/db] or unix:/path[?db=N]";
+	const char *at, *slash, *colon, *query;
+	unsigned db = 0;
+
+	redis_clear(r);
+	if (strncmp(s, "rediss://", 9) == 0)
+		return "this hiredis has no TLS: let stunnel make the TLS"
+		    " connection and name its address here";
+	if (strncmp(s, "unix:", 5) == 0) {
+		s += 5;
+		query = strchr(s, '?');
+		if (query != NULL && (strncmp(query, "?db=", 4) != 0 ||
+		    !read_number(query + 4, 10, 0, 65535, &db)))
+			return usage;
+		if (*s != '/')
+			return usage;
+		r->path = strndup(s, query == NULL ? strlen(s) :
+		    (size_t)(query - s));
+		r->db = (int)db;
+		return r->path == NULL ? "out of memory" : NULL;
+	}
+	if (strncmp(s, "redis://", 8) != 0)
+		return usage;
+	s += 8;
+	at = strrchr(s, '@');
+	if (at != NULL) {
+		colon = memchr(s, ':', (size_t)(at - s));
+		if (colon == NULL)
+			return usage;
+		if (colon > s)
+			r->user = percent_decoded(s, (size_t)(colon - s));
+		r->password = percent_decoded(colon + 1,
+		    (size_t)(at - colon - 1));
+		s = at + 1;
+	}
+	slash = strchr(s, '/');
+	if (slash != NULL && slash[1] != '\0' &&
+	    !read_number(slash + 1, 10, 0, 65535, &db))
+		return usage;
+	r->db = (int)db;
+	return read_host_port(r, s, slash == NULL ? strlen(s) :
+	    (size_t)(slash - s)) ? NULL : usage;
+}
+
+static int
+choice(const char *choices, const char *s)
+{
+	size_t n = strlen(s);
+
+	for (int i = 0; *choices != '\0'; i++) {
+		size_t word = strcspn(choices, " ");
+
+		if (word == n && strncmp(choices, s, n) == 0)
+			return i;
+		choices += word + strspn(choices + word, " ");
+	}
+	return -1;
+}
+
+static const char *
+read_rate(struct rate *r, const char *s)
+{
+	static const char usage[] = "must be count/seconds, or 0";
+	const char *slash = strchr(s, '/');
+	char count[16] = "";
+
+	*r = (struct rate){ 0, 1 };
+	if (strcmp(s, "0") == 0)
+		return NULL;
+	if (slash == NULL || (size_t)(slash - s) >= sizeof(count))
+		return usage;
+	memcpy(count, s, (size_t)(slash - s));
+	if (!read_number(count, 10, 0, 1000000, &r->count) ||
+	    !read_number(slash + 1, 10, 1, 86400, &r->seconds))
+		return usage;
+	return NULL;
+}
+
+/* NULL, or what is wrong with the value. */
+static const char *
+set(struct conf *c, const struct setting *s, const char *value)
+{
+	static char why[128];
+	void *at = (char *)c + s->offset;
+	int index;
+
+	switch (s->kind) {
+	case KIND_TEXT:
+		free(*(char **)at);
+		*(char **)at = strdup(value);
+		return *(char **)at == NULL ? "out of memory" : NULL;
+	case KIND_SWITCH:
+		index = choice("off on", value);
+		*(bool *)at = index == 1;
+		return index < 0 ? "must be on or off" : NULL;
+	case KIND_NUMBER:
+		if (read_number(value, 10, s->low, s->high, at))
+			return NULL;
+		snprintf(why, sizeof(why), "must be a number from %u to %u",
+		    s->low, s->high);
+		return why;
+	case KIND_OCTAL:
+		return read_number(value, 8, s->low, s->high, at) ? NULL :
+		    "must be an octal mode like 0660";
+	case KIND_RATE:
+		return read_rate(at, value);
+	case KIND_CHOICE:
+		index = choice(s->choices, value);
+		*(int *)at = index;
+		if (index >= 0)
+			return NULL;
+		snprintf(why, sizeof(why), "must be one of: %s", s->choices);
+		return why;
+	case KIND_REDIS:
+		return read_redis(at, value);
+	}
+	return "unknown kind";
+}
+
+static const struct setting *
+find(const char *name, size_t n)
+{
+	for (size_t i = 0; i < SETTINGS; i++)
+		if (strlen(table[i].name) == n &&
+		    strncmp(table[i].name, name, n) == 0)
+			return &table[i];
+	return NULL;
+}
+
+static bool
+apply(struct conf *c, const char *where, const struct setting *s,
+    const char *value)
+{
+	const char *why = set(c, s, value);
+
+	return why == NULL || bad(where, s->name, why);
+}
+
+static char *
+trimmed(char *s)
+{
+	size_t n;
+
+	s += strspn(s, " \t\r\n");
+	n = strlen(s);
+	while (n > 0 && strchr(" \t\r\n", s[n - 1]) != NULL)
+		s[--n] = '\0';
+	return s;
+}
+
+static bool
+read_file(struct conf *c, const char *path)
+{
+	FILE *f = fopen(path, "r");
+	char line[LINE_MAX_BYTES], where[512];
+	bool ok = true;
+
+	if (f == NULL)
+		return bad("--config", path, strerror(errno));
+	for (int n = 1; ok && fgets(line, sizeof(line), f) != NULL; n++) {
+		char *name = trimmed(line), *equals = strchr(name, '=');
+		const struct setting *s;
+
+		snprintf(where, sizeof(where), "%s:%d", path, n);
+		if (*name == '\0' || *name == '#')
+			continue;
+		if (equals == NULL) {
+			ok = bad(where, "syntax", "must be name = value");
+			break;
+		}
+		*equals = '\0';
+		name = trimmed(name);
+		s = find(name, strlen(name));
+		ok = s == NULL ? bad(where, name, "no such setting") :
+		    apply(c, where, s, trimmed(equals + 1));
+	}
+	sodium_memzero(line, sizeof(line));
+	if (ferror(f))
+		ok = bad("--config", path, strerror(errno));
+	fclose(f);
+	return ok;
+}
+
+/* REDIS_URL, or REDIS_ADDRESS with REDIS_PASSWORD. */
+static bool
+read_redis_environment(struct conf *c)
+{
+	const char *url = getenv("REDIS_URL");
+	const char *address = getenv("REDIS_ADDRESS");
+	const char *password = getenv("REDIS_PASSWORD"), *why;
+
+	if (url != NULL && *url != '\0') {
+		why = read_redis(&c->redis, url);
+		if (why != NULL)
+			return bad("environment", "REDIS_URL", why);
+		return true;
+	}
+	if (address != NULL && *address != '\0') {
+		redis_clear(&c->redis);
+		if (!read_host_port(&c->redis, address, strlen(address)))
+			return bad("environment", "REDIS_ADDRESS",
+			    "must be host:port");
+	}
+	if (password != NULL && *password != '\0') {
+		wipe(&c->redis.password);
+		c->redis.password = strdup(password);
+	}
+	return true;
+}
+
+static bool
+read_environment(struct conf *c)
+{
+	if (!read_redis_environment(c))
+		return false;
+	for (size_t i = 0; i < SETTINGS; i++) {
+		char name[64] = "PALAVER_";
+		const char *value;
+		size_t n = strlen(name);
+
+		for (const char *p = table[i].name; *p != '\0'; p++)
+			name[n++] = *p >= 'a' && *p <= 'z' ?
+			    (char)(*p - 'a' + 'A') : *p;
+		name[n] = '\0';
+		value = getenv(name);
+		if (value != NULL && !apply(c, name, &table[i], value))
+			return false;
+	}
+	return true;
+}
+
+static void
+help(const char *usage)
+{
+	printf("%s\n"
+	    "  -h, --help      this\n"
+	    "      --version   the version\n"
+	    "  -n, --check     check the configuration and exit\n"
+	    "      --config FILE\n"
+	    "                  lines of name = value, # begins a comment\n\n"
+	    "Settings: --name=VALUE, or PALAVER_NAME in the environment, or a"
+	    " line of the\nfile; a flag wins over the environment, that over"
+	    " the file. REDIS_URL, or\nREDIS_ADDRESS and REDIS_PASSWORD, are"
+	    " understood as well.\n\n", usage);
+	for (size_t i = 0; i < SETTINGS; i++) {
+		printf("  --%-18s %s", table[i].name, table[i].help);
+		if (table[i].preset != NULL && *table[i].preset != '\0')
+			printf(" [%s]", table[i].preset);
+		printf("\n");
+	}
+}
+
+/* The value of argv[*i], which is --NAME=VALUE or --NAME VALUE; NULL when it
+ * is another flag. */
+static const char *
+flag_value(int argc, char **argv, int *i, const char *name, size_t n)
+{
+	const char *a = argv[*i];
+
+	if (strncmp(a, "--", 2) != 0 || strncmp(a + 2, name, n) != 0)
+		return NULL;
+	if (a[2 + n] == '=')
+		return a + 3 + n;
+	if (a[2 + n] == '\0' && *i + 1 < argc)
+		return argv[++*i];
+	return NULL;
+}
+
+/* Either reads the file (what is 0) or the settings (1). */
+static bool
+read_flags(struct conf *c, int argc, char **argv, int what)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *value = flag_value(argc, argv, &i, "config", 6);
+		const char *name = argv[i] + 2;
+		const struct setting *s;
+
+		if (value != NULL) {
+			if (what == 0 && !read_file(c, value))
+				return false;
+			continue;
+		}
+		if (strcmp(argv[i], "-n") == 0 ||
+		    strcmp(argv[i], "--check") == 0)
+			continue;
+		if (strncmp(argv[i], "--", 2) != 0)
+			return bad("argument", argv[i], "not understood");
+		s = find(name, strcspn(name, "="));
+		if (s == NULL)
+			return bad("flag", argv[i], "not understood");
+		value = flag_value(argc, argv, &i, s->name, strlen(s->name));
+		if (value == NULL)
+			return bad("flag", s->name, "needs a value");
+		if (what == 1 && !apply(c, "flag", s, value))
+			return false;
+	}
+	return true;
+}
+
+static bool
+check(const struct conf *c)
+{
+	size_t n = strlen(c->prefix);
+
+	if (n < 1 || n > 32 || strspn(c->prefix, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789:._-") != n)
+		return bad("setting", "prefix",
+		    "must be 1 to 32 of A-Z a-z 0-9 : . _ -");
+	return true;
+}
+
+enum conf_result
+conf_load(struct conf *c, const char *program, const char *usage, int argc,
+    char **argv)
+{
+	bool only_check = false;
+
+	memset(c, 0, sizeof(*c));
+	if (sodium_init() < 0) {
+		bad(program, "libsodium", "does not start");
+		return CONF_BAD;
+	}
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0 ||
+		    strcmp(argv[i], "-h") == 0) {
+			help(usage);
+			return CONF_DONE;
+		}
+		if (strcmp(argv[i], "--version") == 0) {
+			printf("%s %s\n", program, PACKAGE_VERSION);
+			return CONF_DONE;
+		}
+		if (strcmp(argv[i], "-n") == 0 ||
+		    strcmp(argv[i], "--check") == 0)
+			only_check = true;
+	}
+	for (size_t i = 0; i < SETTINGS; i++)
+		if (table[i].preset != NULL &&
+		    !apply(c, "default", &table[i], table[i].preset))
+			return CONF_BAD;
+	if (!read_flags(c, argc, argv, 0) || !read_environment(c) ||
+	    !read_flags(c, argc, argv, 1) || !check(c))
+		return CONF_BAD;
+	if (!only_check)
+		return CONF_RUN;
+	printf("configuration ok\n");
+	return CONF_DONE;
+}
+
+void
+conf_clear(struct conf *c)
+{
+	redis_clear(&c->redis);
+	free(c->listen);
+	free(c->socket_group);
+	free(c->prefix);
+	free(c->origins);
+	memset(c, 0, sizeof(*c));
+}

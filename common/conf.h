@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Settings: defaults, then the file, then the environment (PALAVER_NAME, and
+ * REDIS_URL, REDIS_ADDRESS, REDIS_PASSWORD), then flags. One table. */
+#ifndef PALAVER_CONF_H
+#define PALAVER_CONF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct rate {         /* "count/seconds"; count 0: no limit */
+	unsigned count;
+	unsigned seconds;
+};
+
+enum password_cost { COST_MINIMAL, COST_INTERACTIVE, COST_MODERATE,
+	COST_SENSITIVE };
+
+struct redis_address {   /* taken apart from the setting "redis" */
+	char *host;      /* NULL: unix */
+	char *path;      /* of the unix socket */
+	char *user;      /* NULL: none */
+	char *password;  /* NULL: none; a secret */
+	int port;
+	int db;
+};
+
+struct conf {
+	char *listen;        /* unix:/path or host:port; NULL: not set */
+	unsigned socket_mode; /* of a unix socket, octal, default 0660 */
+	char *socket_group;  /* NULL: unchanged */
+	struct redis_address redis; /* default 127.0.0.1:6379 */
+	char *prefix;        /* of all keys and channels, default "palaver:";
+			      * [A-Za-z0-9:._-]{1,32} */
+	char *origins;       /* list by blanks; "": the request's own host */
+	int log_level;       /* enum log_level */
+	enum password_cost password_cost; /* default interactive */
+	bool sign_up;        /* signIn and signUp may create users */
+	struct rate message_rate; /* messages per user, default 30/10 */
+	struct rate sign_in_rate; /* failures per user and address, 10/60 */
+	unsigned history;    /* messages kept per channel, default 10000 */
+	unsigned history_days; /* default 30 */
+	unsigned key_days;   /* life of an access key, sliding, default 30 */
+	unsigned operation_timeout; /* ms until error 20, default 2000 */
+	unsigned presence_lease;    /* ms, default 15000 */
+	unsigned presence_grace;    /* ms before offline/leave, default 8000 */
+	unsigned max_connections;   /* of the bridge, default 20000 */
+};
+
+enum conf_result {
+	CONF_RUN,    /* go on */
+	CONF_DONE,   /* --help, --version or -n (check) answered: exit 0 */
+	CONF_BAD     /* said why on standard error: exit 2 */
+};
+
+/* Reads everything for program ("palaver.fcgi" or "palaver-bridge"); only the
+ * flags, not argv, are consumed. usage is the program's first help lines. */
+enum conf_result conf_load(struct conf *c, const char *program,
+    const char *usage, int argc, char **argv);
+/* Frees and wipes what is secret. */
+void conf_clear(struct conf *c);
+
+#endif

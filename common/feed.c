@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+#include "feed.h"
+
+#include <hiredis/hiredis.h>
+#include <search.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "link.h"
+
+#define PING_EVERY 5000 /* ms of silence */
+#define PONG_WITHIN 2000 /* ms */
+
+struct channel {
+	struct span name; /* first: the tree compares it; owned */
+	struct feed *feed;
+	bool wanted;      /* false: only acknowledgements are awaited */
+	int acks;         /* of SUBSCRIBE still to come */
+};
+
+struct feed {
+	struct link *link;
+	struct feed_handler handler;
+	void *tree;         /* of struct channel, by name */
+	uv_timer_t timer;
+	uint64_t heard;     /* ms */
+	bool pinged;
+	bool was_ready;
+};
+
+static int
+compare(const void *a, const void *b)
+{
+	const struct span *x = a, *y = b;
+
+	if (x->n != y->n)
+		return x->n < y->n ? -1 : 1;
+	return memcmp(x->p, y->p, x->n);
+}
+
+static struct channel *
+find(const struct feed *f, struct span name)
+{
+	void *const *node = tfind(&name, &f->tree, compare);
+
+	return node == NULL ? NULL : *(struct channel *const *)node;
+}
+
+static void
+channel_free(void *node)
+{
+	struct channel *c = node;
+
+	free((char *)(uintptr_t)c->name.p);
+	free(c);
+}
+
+static void
+command(struct feed *f, struct span what, struct span name)
+{
+	if (!link_ready(f->link))
+		return;
+	resp_begin(link_out(f->link), 2);
+	resp_word(link_out(f->link), what);
+	resp_word(link_out(f->link), name);
+}
+
+static void
+subscribe(struct channel *c)
+{
+	if (!link_ready(c->feed->link))
+		return;
+	c->acks++;
+	command(c->feed, SPAN("SUBSCRIBE"), c->name);
+}
+
+static void
+forget(struct channel *c)
+{
+	tdelete(&c->name, &c->feed->tree, compare);
+	channel_free(c);
+}
+
+/* ---- from Redis ---- */
+
+static bool
+is_text(const redisReply *r)
+{
+	return r->type == REDIS_REPLY_STRING;
+}
+
+static void
+on_reply(void *arg, const struct redisReply *reply)
+{
+	struct feed *f = arg;
+	const redisReply *r = reply;
+	struct span what, name;
+	struct channel *c;
+
+	f->heard = clock_ms();
+	f->pinged = false;
+	if (r->type != REDIS_REPLY_ARRAY || r->elements != 3 ||
+	    !is_text(r->element[0]) || !is_text(r->element[1]))
+		return; /* a pong */
+	what = (struct span){ r->element[0]->str, (size_t)r->element[0]->len };
+	name = (struct span){ r->element[1]->str, (size_t)r->element[1]->len };
+	c = find(f, name);
+	if (c == NULL)
+		return;
+	if (span_is(what, "message") && is_text(r->element[2])) {
+		if (c->wanted && c->acks == 0)
+			f->handler.on_message(f->handler.arg, name,
+			    (struct span){ r->element[2]->str,
+			    (size_t)r->element[2]->len });
+	} else if (span_is(what, "subscribe")) {
+		/* Only the last one asked for counts: an UNSUBSCRIBE may lie
+		 * between them. */
+		if (--c->acks > 0)
+			return;
+		if (c->wanted)
+			f->handler.on_subscribed(f->handler.arg, name);
+		else
+			forget(c);
+	}
+}
+
+static void
+subscribe_visit(const void *node, VISIT which, void *closure)
+{
+	struct channel *c = *(struct channel *const *)node;
+
+	(void)closure;
+	if (which != postorder && which != leaf)
+		return;
+	c->acks = 0;
+	if (c->wanted)
+		subscribe(c);
+}
+
+static void
+on_ready(void *arg)
+{
+	struct feed *f = arg;
+
+	f->heard = clock_ms();
+	f->pinged = false;
+	f->was_ready = true;
+	twalk_r(f->tree, subscribe_visit, NULL);
+}
+
+static void
+on_lost(void *arg)
+{
+	struct feed *f = arg;
+
+	if (f->was_ready)
+		f->handler.on_lost(f->handler.arg);
+	f->was_ready = false;
+}
+
+static void
+on_timer(uv_timer_t *t)
+{
+	struct feed *f = t->data;
+	uint64_t silence = clock_ms() - f->heard;
+
+	if (!link_ready(f->link))
+		return;
+	if (f->pinged && silence >= PING_EVERY + PONG_WITHIN) {
+		link_drop(f->link);
+	} else if (!f->pinged && silence >= PING_EVERY) {
+		f->pinged = true;
+		resp_begin(link_out(f->link), 1);
+		resp_word(link_out(f->link), SPAN("PING"));
+	}
+}
+
+/* ---- channels ---- */
+
+bool
+feed_subscribe(struct feed *f, struct span name)
+{
+	struct channel *c = find(f, name);
+	char *copy;
+
+	if (c != NULL && c->wanted)
+		return true;
+	if (c == NULL) {
+		c = calloc(1, sizeof(*c));
+		copy = malloc(name.n + 1);
+		if (c == NULL || copy == NULL) {
+			free(c);
+			free(copy);
+			return false;
+		}
+		memcpy(copy, name.p, name.n);
+		c->name = (struct span){ copy, name.n };
+		c->feed = f;
+		if (tsearch(&c->name, &f->tree, compare) == NULL) {
+			channel_free(c);
+			return false;
+		}
+	}
+	c->wanted = true;
+	subscribe(c);
+	return true;
+}
+
+void
+feed_unsubscribe(struct feed *f, struct span name)
+{
+	struct channel *c = find(f, name);
+
+	if (c == NULL || !c->wanted)
+		return;
+	command(f, SPAN("UNSUBSCRIBE"), name);
+	c->wanted = false;
+	if (c->acks == 0 || !link_ready(f->link))
+		forget(c);
+}
+
+/* ---- life ---- */
+
+struct feed *
+feed_new(uv_loop_t *loop, const struct conf *c, const struct feed_handler *h)
+{
+	struct feed *f = calloc(1, sizeof(*f));
+	struct link_handler lh = { on_ready, on_reply, on_lost, f };
+
+	if (f == NULL)
+		return NULL;
+	f->handler = *h;
+	f->link = link_new(loop, c, false, &lh);
+	if (f->link == NULL) {
+		free(f);
+		return NULL;
+	}
+	uv_timer_init(loop, &f->timer);
+	f->timer.data = f;
+	uv_timer_start(&f->timer, on_timer, 1000, 1000);
+	return f;
+}
+
+static void
+closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void
+feed_free(struct feed *f)
+{
+	if (f == NULL)
+		return;
+	link_free(f->link);
+	tdestroy(f->tree, channel_free);
+	uv_close((uv_handle_t *)&f->timer, closed);
+}
+
+void
+feed_reconnect(struct feed *f)
+{
+	link_drop(f->link);
+}
+
+bool
+feed_ready(const struct feed *f)
+{
+	return link_ready(f->link);
+}

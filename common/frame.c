@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+#include "frame.h"
+
+#include "uuid.h"
+
+/* The frames that lua/ builds begin like this; what people typed stands behind
+ * and cannot hold an unescaped quote. */
+#define MESSAGE_HEAD "{\"type\":\"channelMessage\",\"cursor\":\""
+#define MESSAGE_PAYLOAD "\",\"channelMessage\":"
+#define NOTICE_HEAD "{\"type\":\"sys\",\"cursor\":\""
+#define NOTICE_SENDER \
+	"\"sys\":{\"type\":\"channelMessage\",\"channelMessage\":" \
+	"{\"SenderUUID\":\""
+#define NOTICE_RECIPIENT "\",\"RecipientUUID\":\""
+
+void
+frame_begin(struct buf *b, const char *type, struct span id)
+{
+	buf_fmt(b, "{\"type\":\"%s\"", type);
+	if (id.p != NULL) {
+		buf_str(b, ",\"id\":");
+		buf_json_string(b, id);
+	}
+	buf_fmt(b, ",\"%s\":", type);
+}
+
+static bool
+starts(struct span s, struct span head)
+{
+	return s.n >= head.n && memcmp(s.p, head.p, head.n) == 0;
+}
+
+struct span
+frame_message_payload(struct span frame)
+{
+	struct span none = { NULL, 0 };
+	struct span mark = SPAN(MESSAGE_PAYLOAD);
+	const char *at;
+
+	if (!starts(frame, SPAN(MESSAGE_HEAD)))
+		return none;
+	at = memmem(frame.p, frame.n, mark.p, mark.n);
+	if (at == NULL)
+		return none;
+	at += mark.n;
+	return (struct span){ at, (size_t)(frame.p + frame.n - at) - 1 };
+}
+
+bool
+frame_private_notice(struct span frame, struct span *sender,
+    struct span *recipient)
+{
+	struct span mark = SPAN(NOTICE_SENDER);
+	struct span to = SPAN(NOTICE_RECIPIENT);
+	const char *at, *end = frame.p + frame.n;
+
+	if (!starts(frame, SPAN(NOTICE_HEAD)))
+		return false;
+	at = memmem(frame.p, frame.n, mark.p, mark.n);
+	if (at == NULL)
+		return false;
+	at += mark.n;
+	if ((size_t)(end - at) < UUID_LEN + to.n + UUID_LEN ||
+	    memcmp(at + UUID_LEN, to.p, to.n) != 0)
+		return false;
+	*sender = (struct span){ at, UUID_LEN };
+	*recipient = (struct span){ at + UUID_LEN + to.n, UUID_LEN };
+	return true;
+}

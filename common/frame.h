@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* The shape of the messages that we write. */
+#ifndef PALAVER_FRAME_H
+#define PALAVER_FRAME_H
+
+#include <stdint.h>
+
+#include "buf.h"
+
+/* {"type":"TYPE","id":ID,"TYPE": (the caller adds the payload and '}') */
+void frame_begin(struct buf *b, const char *type, struct span id);
+/* The payload of a ready channelMessage frame (stored = published = sent), a
+ * span inside of it; empty when frame is none. */
+struct span frame_message_payload(struct span frame);
+/* For a ready "sys channelMessage" notice: the two users' UUIDs (36 bytes
+ * each, inside frame). False for any other frame. */
+bool frame_private_notice(struct span frame, struct span *sender,
+    struct span *recipient);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* The bounds that are not settings, each with its unit. */
+#ifndef PALAVER_LIMITS_H
+#define PALAVER_LIMITS_H
+
+#define LIMIT_FRAME (64 * 1024)      /* bytes of one frame or HTTP body */
+#define LIMIT_DEPTH 16               /* levels of JSON nesting */
+#define LIMIT_ID 64                  /* bytes of a request's id */
+#define LIMIT_NAME 64                /* characters of a user's name */
+#define LIMIT_PASSWORD_MIN 8         /* bytes */
+#define LIMIT_PASSWORD_MAX 1024      /* bytes */
+#define LIMIT_MESSAGE 4096           /* characters of a message */
+#define LIMIT_MESSAGE_BYTES 16384    /* bytes of a message */
+#define LIMIT_CHANNEL_NAME 64        /* bytes of a named channel's name */
+#define LIMIT_USERS 1000             /* rows of one users reply */
+#define LIMIT_MESSAGES 100           /* messages of one reply */
+#define LIMIT_JOIN_USERS 200         /* users in a channelJoin reply */
+#define LIMIT_SESSION_CHANNELS 64    /* channels of one session */
+#define LIMIT_KEYS 16                /* access keys of one user */
+#define LIMIT_POLL_LEASE 45000       /* ms an HTTP session lives unasked: the
+				      * longest usual wait and 20 s */
+#define LIMIT_REPLY (4 * 1024 * 1024) /* bytes of one reply of Redis */
+
+#define DEFAULT_USERS 200
+#define DEFAULT_JOIN_MESSAGES 10
+
+#endif

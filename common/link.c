@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: MIT */
+#include "link.h"
+
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "limits.h"
+#include "log.h"
+
+#define CONNECT_TIMEOUT 2000 /* ms for connecting and greeting */
+#define BACKOFF_FIRST 50     /* ms */
+#define BACKOFF_MOST 1000    /* ms */
+#define READ_SIZE 65536
+#define OUT_MOST (64 * 1024 * 1024) /* bytes not taken by Redis */
+
+enum link_state {
+	LINK_WAITING,    /* for the next attempt */
+	LINK_RESOLVING,
+	LINK_CONNECTING,
+	LINK_GREETING,
+	LINK_READY,
+	LINK_CLOSED
+};
+
+/* One attempt's stream; lives until libuv has closed it, perhaps longer than
+ * the link cares for it (link is NULL then). */
+struct conn {
+	struct link *link;
+	union {
+		uv_handle_t handle;
+		uv_stream_t stream;
+		uv_tcp_t tcp;
+		uv_pipe_t pipe;
+	} u;
+	uv_connect_t connect;
+	uv_write_t write;
+	struct buf writing; /* what libuv is writing */
+	bool busy;          /* it is */
+};
+
+struct link {
+	uv_loop_t *loop;
+	const struct conf *conf;
+	bool for_commands;
+	struct link_handler handler;
+	enum link_state state;
+	struct conn *conn;
+	redisReader *reader;
+	struct buf out;
+	int greetings;          /* replies of the greeting still to come */
+	char node[LINK_NODE_LEN + 1];
+	int version;
+	bool failing, warned;
+	unsigned backoff;       /* ms */
+	uv_timer_t timer;       /* next attempt, or the attempt's deadline */
+	uv_prepare_t prepare;   /* writes what was appended */
+	uv_getaddrinfo_t resolve;
+	bool resolving;
+	int handles;            /* timer and prepare not closed yet */
+	char *inbox;            /* READ_SIZE */
+};
+
+static void attempt(struct link *l);
+
+void
+resp_begin(struct buf *b, size_t words)
+{
+	buf_fmt(b, "*%zu\r\n", words);
+}
+
+void
+resp_word(struct buf *b, struct span word)
+{
+	buf_fmt(b, "$%zu\r\n", word.n);
+	buf_span(b, word);
+	buf_str(b, "\r\n");
+}
+
+static void
+set_state(struct link *l, enum link_state to)
+{
+	static const char *const names[] = { "waiting", "resolving",
+		"connecting", "greeting", "ready", "closed" };
+
+	log_debug("redis %s: %s -> %s", l->for_commands ? "commands" : "feed",
+	    names[l->state], names[to]);
+	l->state = to;
+}
+
+static void
+conn_closed(uv_handle_t *handle)
+{
+	struct conn *c = handle->data;
+
+	buf_clear(&c->writing);
+	free(c);
+}
+
+static void
+conn_drop(struct link *l)
+{
+	if (l->conn != NULL) {
+		l->conn->link = NULL;
+		uv_close(&l->conn->u.handle, conn_closed);
+		l->conn = NULL;
+	}
+	redisReaderFree(l->reader);
+	l->reader = NULL;
+	buf_reset(&l->out);
+}
+
+static void
+on_timer(uv_timer_t *t)
+{
+	struct link *l = t->data;
+
+	if (l->state == LINK_WAITING)
+		attempt(l);
+	else
+		link_drop(l); /* the attempt's time is over */
+}
+
+void
+link_drop(struct link *l)
+{
+	unsigned jitter = (unsigned)rand() % (l->backoff / 2 + 1);
+
+	if (l->state == LINK_CLOSED || l->state == LINK_WAITING)
+		return;
+	conn_drop(l);
+	l->failing = true;
+	set_state(l, LINK_WAITING);
+	uv_timer_start(&l->timer, on_timer, l->backoff / 2 + jitter, 0);
+	l->backoff *= 2;
+	if (l->backoff > BACKOFF_MOST)
+		l->backoff = BACKOFF_MOST;
+	l->handler.on_lost(l->handler.arg);
+}
+
+/* ---- writing ---- */
+
+static void
+on_written(uv_write_t *w, int status)
+{
+	struct conn *c = w->data;
+
+	c->busy = false;
+	buf_reset(&c->writing);
+	if (status < 0 && c->link != NULL)
+		link_drop(c->link);
+}
+
+static void
+flush(struct link *l)
+{
+	struct conn *c = l->conn;
+	uv_buf_t b = uv_buf_init(l->out.p, (unsigned)l->out.n);
+	int n;
+
+	if (l->out.n == 0 || c->busy)
+		return;
+	n = uv_try_write(&c->u.stream, &b, 1);
+	if (n < 0 && n != UV_EAGAIN) {
+		link_drop(l);
+		return;
+	}
+	buf_shift(&l->out, n < 0 ? 0 : (size_t)n);
+	if (l->out.n == 0)
+		return;
+	c->writing = l->out;
+	l->out = (struct buf){ 0 };
+	b = uv_buf_init(c->writing.p, (unsigned)c->writing.n);
+	c->busy = true;
+	c->write.data = c;
+	if (uv_write(&c->write, &c->u.stream, &b, 1, on_written) != 0) {
+		c->busy = false;
+		link_drop(l);
+	}
+}
+
+static void
+on_prepare(uv_prepare_t *p)
+{
+	struct link *l = p->data;
+
+	if (l->conn == NULL || l->state < LINK_GREETING)
+		return;
+	if (l->out.oom || l->out.n > OUT_MOST)
+		link_drop(l);
+	else
+		flush(l);
+}
+
+/* ---- greeting ---- */
+
+/* The line "NAME:VALUE" of INFO. */
+static const char *
+info_line(const char *info, const char *name)
+{
+	const char *at = strstr(info, name);
+
+	return at == NULL ? NULL : at + strlen(name);
+}
+
+static void
+read_info(struct link *l, const redisReply *r)
+{
+	const char *version, *run_id;
+
+	snprintf(l->node, sizeof(l->node), "00000000");
+	l->version = 6;
+	if (r->type != REDIS_REPLY_STRING) {
+		if (!l->warned)
+			log_warn("redis: INFO is refused: a restart of Redis"
+			    " will not be noticed");
+		l->warned = true;
+		return;
+	}
+	version = info_line(r->str, "redis_version:");
+	run_id = info_line(r->str, "run_id:");
+	if (version != NULL)
+		l->version = atoi(version);
+	if (run_id != NULL && strlen(run_id) >= LINK_NODE_LEN)
+		snprintf(l->node, sizeof(l->node), "%.*s", LINK_NODE_LEN,
+		    run_id);
+}
+
+/* A reply of the greeting; false when the connection is of no use. */
+static bool
+greeted(struct link *l, const redisReply *r)
+{
+	bool last = --l->greetings == 0;
+
+	if (last && l->for_commands) {
+		if (r->type == REDIS_REPLY_ERROR &&
+		    strncmp(r->str, "LOADING", 7) == 0)
+			return false;
+		read_info(l, r);
+	} else if (r->type == REDIS_REPLY_ERROR &&
+	    strstr(r->str, "CLIENT") == NULL &&
+	    strstr(r->str, "client") == NULL) {
+		if (!l->failing || !l->warned)
+			log_error("redis: refused: %s", r->str);
+		l->warned = true;
+		return false;
+	}
+	if (!last)
+		return true;
+	uv_timer_stop(&l->timer);
+	l->backoff = BACKOFF_FIRST;
+	l->failing = l->warned = false;
+	set_state(l, LINK_READY);
+	log_info("redis: connected for %s",
+	    l->for_commands ? "commands" : "events");
+	l->handler.on_ready(l->handler.arg);
+	return true;
+}
+
+static void
+greet(struct link *l)
+{
+	const struct redis_address *a = &l->conf->redis;
+	struct buf *b = &l->out;
+
+	l->greetings = 1;
+	if (a->password != NULL) {
+		resp_begin(b, a->user != NULL ? 3 : 2);
+		resp_word(b, SPAN("AUTH"));
+		if (a->user != NULL)
+			resp_word(b, span_of(a->user));
+		resp_word(b, span_of(a->password));
+		l->greetings++;
+	}
+	if (l->for_commands && a->db != 0) {
+		char db[16];
+
+		snprintf(db, sizeof(db), "%d", a->db);
+		resp_begin(b, 2);
+		resp_word(b, SPAN("SELECT"));
+		resp_word(b, span_of(db));
+		l->greetings++;
+	}
+	if (l->for_commands) {
+		resp_begin(b, 3);
+		resp_word(b, SPAN("CLIENT"));
+		resp_word(b, SPAN("SETNAME"));
+		resp_word(b, SPAN("palaver"));
+		resp_begin(b, 2);
+		resp_word(b, SPAN("INFO"));
+		resp_word(b, SPAN("server"));
+		l->greetings++;
+	} else {
+		resp_begin(b, 3);
+		resp_word(b, SPAN("CLIENT"));
+		resp_word(b, SPAN("SETNAME"));
+		resp_word(b, SPAN("palaver-feed"));
+	}
+	set_state(l, LINK_GREETING);
+}
+
+/* ---- reading ---- */
+
+static void
+on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *b)
+{
+	struct conn *c = handle->data;
+
+	(void)size;
+	*b = c->link == NULL ? uv_buf_init(NULL, 0) :
+	    uv_buf_init(c->link->inbox, READ_SIZE);
+}
+
+static void
+on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
+{
+	struct conn *c = s->data;
+	struct link *l = c->link;
+	void *r;
+
+	if (l == NULL || n == 0)
+		return;
+	if (n < 0) {
+		link_drop(l);
+		return;
+	}
+	redisReaderFeed(l->reader, b->base, (size_t)n);
+	/* A handler may drop the connection: then c belongs to nobody. */
+	while (c->link != NULL) {
+		if (redisReaderGetReply(l->reader, &r) != REDIS_OK) {
+			log_error("redis: not understood: %s",
+			    l->reader->errstr);
+			link_drop(l);
+			return;
+		}
+		if (r == NULL)
+			return;
+		if (l->state == LINK_READY)
+			l->handler.on_reply(l->handler.arg, r);
+		else if (!greeted(l, r))
+			link_drop(l);
+		freeReplyObject(r);
+	}
+}
+
+/* ---- connecting ---- */
+
+static void
+on_connect(uv_connect_t *req, int status)
+{
+	struct conn *c = req->data;
+	struct link *l = c->link;
+
+	if (l == NULL)
+		return;
+	if (status < 0) {
+		if (!l->failing)
+			log_warn("redis: cannot connect: %s",
+			    uv_strerror(status));
+		link_drop(l);
+		return;
+	}
+	if (c->u.handle.type == UV_TCP) {
+		uv_tcp_nodelay(&c->u.tcp, 1);
+		uv_tcp_keepalive(&c->u.tcp, 1, 15);
+	}
+	l->reader = redisReaderCreate();
+	if (l->reader == NULL ||
+	    uv_read_start(&c->u.stream, on_alloc, on_read) != 0) {
+		link_drop(l);
+		return;
+	}
+	greet(l);
+}
+
+static struct conn *
+conn_new(struct link *l)
+{
+	struct conn *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	if (l->conf->redis.path != NULL)
+		uv_pipe_init(l->loop, &c->u.pipe, 0);
+	else
+		uv_tcp_init(l->loop, &c->u.tcp);
+	c->u.handle.data = c;
+	c->connect.data = c;
+	c->link = l;
+	l->conn = c;
+	return c;
+}
+
+static void
+on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *found)
+{
+	struct link *l = req->data;
+	struct conn *c;
+
+	l->resolving = false;
+	if (l->state == LINK_CLOSED) {
+		if (l->handles == 0)
+			free(l);
+	} else if (l->state == LINK_RESOLVING) {
+		c = status < 0 ? NULL : conn_new(l);
+		if (status < 0 && !l->failing)
+			log_warn("redis: cannot find the host: %s",
+			    uv_strerror(status));
+		set_state(l, LINK_CONNECTING);
+		if (c == NULL || uv_tcp_connect(&c->connect, &c->u.tcp,
+		    found->ai_addr, on_connect) != 0)
+			link_drop(l);
+	}
+	uv_freeaddrinfo(found);
+}
+
+static void
+attempt(struct link *l)
+{
+	const struct redis_address *a = &l->conf->redis;
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	struct conn *c;
+	char port[8];
+
+	uv_timer_start(&l->timer, on_timer, CONNECT_TIMEOUT, 0);
+	if (a->path != NULL) {
+		set_state(l, LINK_CONNECTING);
+		c = conn_new(l);
+		if (c == NULL)
+			link_drop(l);
+		else
+			uv_pipe_connect(&c->connect, &c->u.pipe, a->path,
+			    on_connect);
+		return;
+	}
+	set_state(l, LINK_RESOLVING);
+	snprintf(port, sizeof(port), "%d", a->port);
+	l->resolve.data = l;
+	if (l->resolving || uv_getaddrinfo(l->loop, &l->resolve, on_resolved,
+	    a->host, port, &hints) != 0)
+		link_drop(l);
+	else
+		l->resolving = true;
+}
+
+/* ---- life ---- */
+
+struct link *
+link_new(uv_loop_t *loop, const struct conf *c, bool for_commands,
+    const struct link_handler *h)
+{
+	struct link *l = calloc(1, sizeof(*l));
+
+	if (l == NULL)
+		return NULL;
+	l->inbox = malloc(READ_SIZE);
+	if (l->inbox == NULL) {
+		free(l);
+		return NULL;
+	}
+	l->loop = loop;
+	l->conf = c;
+	l->for_commands = for_commands;
+	l->handler = *h;
+	l->backoff = BACKOFF_FIRST;
+	uv_timer_init(loop, &l->timer);
+	l->timer.data = l;
+	uv_prepare_init(loop, &l->prepare);
+	l->prepare.data = l;
+	uv_prepare_start(&l->prepare, on_prepare);
+	l->handles = 2;
+	uv_timer_start(&l->timer, on_timer, 0, 0);
+	return l;
+}
+
+static void
+closed(uv_handle_t *handle)
+{
+	struct link *l = handle->data;
+
+	if (--l->handles == 0 && !l->resolving)
+		free(l);
+}
+
+void
+link_free(struct link *l)
+{
+	if (l == NULL)
+		return;
+	conn_drop(l);
+	buf_clear(&l->out);
+	free(l->inbox);
+	set_state(l, LINK_CLOSED);
+	if (l->resolving)
+		uv_cancel((uv_req_t *)&l->resolve);
+	uv_close((uv_handle_t *)&l->timer, closed);
+	uv_close((uv_handle_t *)&l->prepare, closed);
+}
+
+bool
+link_ready(const struct link *l)
+{
+	return l->state == LINK_READY;
+}
+
+bool
+link_failing(const struct link *l)
+{
+	return l->failing;
+}
+
+const char *
+link_node(const struct link *l)
+{
+	return l->node;
+}
+
+int
+link_version(const struct link *l)
+{
+	return l->version;
+}
+
+struct buf *
+link_out(struct link *l)
+{
+	return &l->out;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* One connection to Redis on the loop: a stream of ours with hiredis' reply
+ * reader. Connects, greets (AUTH, SELECT, INFO), and after a loss does so again
+ * by itself. What is sent in one turn of the loop leaves in one write. */
+#ifndef PALAVER_LINK_H
+#define PALAVER_LINK_H
+
+#include <hiredis/hiredis.h>
+#include <uv.h>
+
+#include "buf.h"
+#include "conf.h"
+
+struct link;
+
+#define LINK_NODE_LEN 8 /* bytes of a node: the server's run id begins so */
+
+struct link_handler {
+	void (*on_ready)(void *arg);
+	/* A reply, lives until it returns. */
+	void (*on_reply)(void *arg, const struct redisReply *r);
+	/* A connection that was ready is gone, or an attempt has failed. */
+	void (*on_lost)(void *arg);
+	void *arg;
+};
+
+/* for_commands: SELECT and INFO are part of the greeting. c must outlive the
+ * link. NULL without memory. */
+struct link *link_new(uv_loop_t *loop, const struct conf *c, bool for_commands,
+    const struct link_handler *h);
+/* No handler is called any more; the loop must turn until all is closed. */
+void link_free(struct link *l);
+bool link_ready(const struct link *l);
+/* Whether the newest attempt to connect has failed. */
+bool link_failing(const struct link *l);
+/* Of the server: its node ("00000000" when it hides it) and major version. */
+const char *link_node(const struct link *l);
+int link_version(const struct link *l);
+/* What is to be sent: append whole commands while the link is ready. */
+struct buf *link_out(struct link *l);
+/* Drops the connection so that it is made anew; on_lost follows at once. */
+void link_drop(struct link *l);
+
+/* Writes the head of a command of n words, and a word (RESP). */
+void resp_begin(struct buf *b, size_t words);
+void resp_word(struct buf *b, struct span word);
+
+#endif

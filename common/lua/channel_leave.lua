@@ -1,0 +1,16 @@
+-- SPDX-License-Identifier: MIT
+-- 4 user, 5 hash of the key (HTTP) or '', 6 life of a key (ms), 7 session,
+-- 8 bridge or '', 9 lease of an HTTP session (ms), 10 channel's scope
+local user, session, bridge, scope = ARGV[4], ARGV[7], ARGV[8], ARGV[10]
+local err = proved(user, ARGV[5], tonumber(ARGV[6]), session, ARGV[9])
+if err then
+	return err
+end
+if bridge ~= '' then
+	if released(bridge, scope .. '\n' .. user, 1) then
+		left(scope, user, 1, 0)
+	end
+elseif call('HDEL', SYS .. 's:' .. session, 'c:' .. scope) == 1 then
+	left(scope, user, 1, 0)
+end
+return { 'OK' }

@@ -1,0 +1,74 @@
+-- SPDX-License-Identifier: MIT
+-- Signs a session in.
+-- 4 mode: new (create), password (its hash was verified), key
+-- 5 user's UUID (new: a fresh one)  6 folded name  7 name  8 name in JSON
+-- 9 the password's hash  10 hash of the access key (new one; mode key: the one
+-- shown)  11 life of a key (ms)  12 keys a user  13 session  14 bridge or ''
+-- 15 lease of an HTTP session (ms)  16 hash of name and address, to forgive
+-- 17, 18 its rate
+-- OK, user, name in JSON, end of the key (ms), created, epoch and seq of sys,
+-- of the user's log, own sys frame or ''. AGAIN: another won the name, or the
+-- password changed meanwhile.
+local mode, user, hash = ARGV[4], ARGV[5], ARGV[10]
+local ttl, bridge = tonumber(ARGV[11]), ARGV[14]
+local hkey, zkey = P .. '{u:' .. user .. '}', P .. '{u:' .. user .. '}:k'
+
+if bridge ~= '' and not call('ZSCORE', SYS .. 'leases', bridge) then
+	return fail('20', 'lease')
+end
+local name
+if mode == 'new' then
+	if call('HEXISTS', SYS .. 'names', ARGV[6]) == 1 then
+		return { 'AGAIN' }
+	end
+	name = ARGV[8]
+	local member = ARGV[6] .. '\n' .. user .. '\n' .. ARGV[7]
+	call('HSET', hkey, 'p', ARGV[9], 'c', now, 'f', ARGV[6], 'm', member)
+	call('HSET', SYS .. 'names', ARGV[6], user)
+	call('HSET', SYS .. 'who', user, name)
+	call('ZADD', SYS .. 'users', 0, member)
+else
+	if mode == 'password' and call('HGET', hkey, 'p') ~= ARGV[9] then
+		return { 'AGAIN' }
+	end
+	if mode == 'key' and not key_lives(user, hash, ttl) then
+		return fail('4')
+	end
+	name = name_of(user)
+	if not name then
+		return fail('4')
+	end
+end
+if mode ~= 'key' then
+	call('ZADD', zkey, now + ttl, hash)
+	call('ZREMRANGEBYSCORE', zkey, '-inf', now)
+	local over = call('ZCARD', zkey) - tonumber(ARGV[12])
+	if over > 0 then
+		call('ZPOPMIN', zkey, over)
+	end
+	call('PEXPIREAT', zkey, now + ttl)
+	local k = SYS .. 'g:' .. ARGV[16]
+	local tat = tonumber(call('GET', k))
+	if tat and tonumber(ARGV[17]) > 0 then
+		tat = tat - ARGV[18] * 1000 / ARGV[17]
+		if tat > now then
+			call('SET', k, math.floor(tat), 'PX', math.ceil(tat - now))
+		else
+			call('DEL', k)
+		end
+	end
+end
+if bridge ~= '' then
+	held(bridge, user)
+else
+	call('HSET', SYS .. 's:' .. ARGV[13], 'u', user)
+	call('ZADD', SYS .. 'polls', now + ARGV[15], user .. '\n' .. ARGV[13])
+end
+local own = ''
+local us, ue = meta('u:' .. user)
+if came(user) then
+	own = sys_signed('signIn', user, name)
+end
+local ss, se = meta('sys')
+return { 'OK', user, name, call('ZSCORE', zkey, hash),
+	mode == 'new' and '1' or '0', se, tostring(ss), ue, tostring(us), own }

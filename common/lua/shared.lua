@@ -1,0 +1,326 @@
+-- SPDX-License-Identifier: MIT
+-- What all scripts share; embedded in front of each of them. Here, and nowhere
+-- else, keys and pub/sub channels are spelled:
+--
+--   P{sys}:names    hash    folded name -> user's UUID
+--   P{sys}:who      hash    UUID -> name as a JSON string
+--   P{sys}:users    zset    folded \n UUID \n name, all score 0: by name
+--   P{sys}:shown    zset    the same members, of those on line
+--   P{sys}:online   hash    UUID -> sessions (0: gone, in grace)
+--   P{sys}:leases   zset    bridge incarnation -> end of its lease (ms)
+--   P{sys}:polls    zset    UUID \n session -> end of its lease (ms)
+--   P{sys}:due      zset    UUID, or SCOPE \n UUID -> when the grace ends (ms)
+--   P{sys}:b:ID     hash    what a bridge holds: UUID, or SCOPE \n UUID ->
+--                           sessions. No TTL: the reaper empties it.
+--   P{sys}:s:ID     hash    an HTTP session: u -> UUID, c:SCOPE -> 1
+--   P{sys}:g:H      string  rate of wrong passwords (H: hash of name, address)
+--   P{u:UUID}       hash    p password's hash, c created (ms), f folded name,
+--                           m member of users
+--   P{u:UUID}:k     zset    hash of an access key -> its end (ms)
+--   P{u:UUID}:r     string  rate of messages
+--   P{SCOPE}:m :l   hash and list of a log; of a channel's notices P{SCOPE}~:m
+--   P{SCOPE}:in     hash    UUID -> sessions in the channel (0: in grace)
+--   P{SCOPE}:d:UUID zset    UUIDs that this user chose for messages -> seq
+--
+-- Meta of a log: s last seq, e epoch, n node that last wrote, b seq at which
+-- the epoch began, p epoch before, i the channel's UUID.
+--
+-- ARGV: 1 node, 2 key prefix, 3 pub/sub prefix, 4... the script's own.
+-- Answers are flat lists; the first word is OK, AGAIN, or E with the
+-- protocol's error code and a payload. All checks come before the first write,
+-- and the publish is the last thing that an append does.
+local call = redis.call
+local node, P, PS = ARGV[1], ARGV[2], ARGV[3]
+local SYS = P .. '{sys}:'
+local NOTICES, NOTICE_TTL = 1000, 600000
+
+local time = call('TIME')
+local sec, usec = tonumber(time[1]), tonumber(time[2])
+local now = sec * 1000 + math.floor(usec / 1000)
+
+local function fail(code, payload)
+	return { 'E', code, payload or '' }
+end
+
+-- RFC 3339, UTC, microseconds: days to civil date in the Gregorian calendar.
+local function stamp()
+	local floor = math.floor
+	local days = floor(sec / 86400)
+	local r = sec - days * 86400
+	local z = days + 719468
+	local era = floor(z / 146097)
+	local doe = z - era * 146097
+	local yoe = floor((doe - floor(doe / 1460) + floor(doe / 36524)
+	    - floor(doe / 146096)) / 365)
+	local doy = doe - (365 * yoe + floor(yoe / 4) - floor(yoe / 100))
+	local mp = floor((5 * doy + 2) / 153)
+	local m = mp < 10 and mp + 3 or mp - 9
+	return string.format('%04d-%02d-%02dT%02d:%02d:%02d.%06dZ',
+	    yoe + era * 400 + (m <= 2 and 1 or 0), m,
+	    doy - floor((153 * mp + 2) / 5) + 1,
+	    floor(r / 3600), floor(r / 60) % 60, r % 60, usec)
+end
+
+-- Key of a part of a scope's thing; a channel's notices share its hash tag.
+local function key(scope, part)
+	if scope:sub(-1) == '~' then
+		return P .. '{' .. scope:sub(1, -2) .. '}~' .. part
+	end
+	return P .. '{' .. scope .. '}' .. part
+end
+
+-- Last seq, epoch, seq where it began and epoch before of a log. The epoch
+-- changes when another Redis process serves than the one that last wrote.
+local function meta(scope)
+	local m = key(scope, ':m')
+	local v = call('HMGET', m, 's', 'e', 'n', 'b', 'p')
+	local s = tonumber(v[1]) or 0
+	if v[3] == node then
+		return s, v[2], tonumber(v[4]), v[5]
+	end
+	local e = string.format('%x%05x', sec, usec)
+	call('HSET', m, 's', s, 'e', e, 'n', node, 'b', s, 'p', v[2] or '')
+	if not v[1] then
+		call('DEL', key(scope, ':l'))
+		if scope:sub(-1) == '~' then
+			call('PEXPIRE', m, NOTICE_TTL * 2)
+		end
+	end
+	return s, e, s, v[2] or ''
+end
+
+-- Appends pre CURSOR mid [CREATED ","seq":SEQ tail] to a log and publishes it.
+-- Returns the ready frame, seq and epoch.
+local function append(scope, pre, mid, tail, cap, ttl)
+	local s, e = meta(scope)
+	s = s + 1
+	local frame
+	if tail then
+		frame = pre .. scope .. ':' .. e .. ':' .. s .. mid .. stamp()
+		    .. '","seq":' .. s .. tail
+	else
+		frame = pre .. scope .. ':' .. e .. ':' .. s .. mid
+	end
+	local m, l = key(scope, ':m'), key(scope, ':l')
+	call('HSET', m, 's', s)
+	local n = call('RPUSH', l, frame)
+	if n >= cap + 64 then
+		call('LTRIM', l, n - cap, -1)
+	end
+	if ttl > 0 then
+		call('PEXPIRE', l, ttl)
+		call('PEXPIRE', m, ttl * 2)
+	end
+	call('PUBLISH', PS .. scope, e .. ' ' .. s .. ' ' .. frame)
+	return frame, s, e
+end
+
+local function notice(scope, pre, mid)
+	return append(scope, pre, mid, nil, NOTICES, NOTICE_TTL)
+end
+
+-- Generic cell rate: nil when it passes (and is charged), else ms to wait.
+local function rate(k, count, seconds)
+	if count == 0 then
+		return nil
+	end
+	local each = seconds * 1000 / count
+	local tat = tonumber(call('GET', k)) or 0
+	if tat < now then
+		tat = now
+	end
+	local wait = tat - now - each * (count - 1)
+	if wait > 0 then
+		return wait
+	end
+	call('SET', k, math.floor(tat + each), 'PX',
+	    math.ceil(tat + each - now) + 1000)
+	return nil
+end
+
+local function wait_seconds(ms)
+	return tostring(math.max(1, math.ceil(ms / 1000)))
+end
+
+local function name_of(user)
+	return call('HGET', SYS .. 'who', user)
+end
+
+local function user_json(user, name, online)
+	return '{"UUID":"' .. user .. '","Username":' .. name .. ',"OnLine":'
+	    .. (online and 'true' or 'false') .. '}'
+end
+
+-- The recipientUUID and channel that name a channel to everybody: a private
+-- channel is named to each reader by the acting user's choice.
+local function named(scope)
+	if scope:sub(1, 2) == 'c:' then
+		return '"channel":"' .. scope:sub(3) .. '"'
+	end
+	return '"channel":""'
+end
+
+-- Whether the key of that hash lets user act; it slides to ttl from now.
+local function key_lives(user, hash, ttl)
+	local k = P .. '{u:' .. user .. '}:k'
+	local till = tonumber(call('ZSCORE', k, hash) or 0)
+	if till <= now then
+		return false
+	end
+	if now + ttl - till > ttl / 30 then
+		call('ZADD', k, 'XX', now + ttl, hash)
+		call('PEXPIREAT', k, now + ttl)
+	end
+	return true
+end
+
+local function sys_signed(what, user, name)
+	return notice('sys', '{"type":"sys","cursor":"',
+	    '","sys":{"type":"' .. what .. '","' .. what .. '":{"uuid":"' .. user
+	    .. '","username":' .. name .. '}}}')
+end
+
+-- One more session of user. Returns true when nobody saw him on line before.
+local function came(user)
+	local online = SYS .. 'online'
+	local before = call('HGET', online, user)
+	call('HINCRBY', online, user, 1)
+	if before == '0' then
+		call('ZREM', SYS .. 'due', user)
+	end
+	if before then
+		return false
+	end
+	call('ZADD', SYS .. 'shown', 0, call('HGET', P .. '{u:' .. user .. '}',
+	    'm') or user)
+	return true
+end
+
+local function offline(user)
+	call('HDEL', SYS .. 'online', user)
+	call('ZREM', SYS .. 'due', user)
+	call('ZREM', SYS .. 'shown', call('HGET', P .. '{u:' .. user .. '}', 'm')
+	    or user)
+	sys_signed('signOut', user, name_of(user) or '""')
+end
+
+-- n sessions of user less; grace in ms, 0: at once.
+local function went(user, n, grace)
+	local online = SYS .. 'online'
+	local left = (tonumber(call('HGET', online, user)) or 0) - n
+	if left > 0 then
+		call('HSET', online, user, left)
+	elseif grace > 0 then
+		call('HSET', online, user, 0)
+		call('ZADD', SYS .. 'due', now + grace, user)
+	else
+		offline(user)
+	end
+end
+
+-- To the members of a private channel recipientUUID is the other one.
+local function addressed(scope, user)
+	if scope:sub(1, 2) ~= 'p:' then
+		return ''
+	end
+	local low, high = scope:sub(3, 38), scope:sub(40, 75)
+	return user == low and high or low
+end
+
+-- One more session of user in the channel; tells the others of the first.
+local function entered(scope, user, name)
+	local k = key(scope, ':in')
+	local before = call('HGET', k, user)
+	call('HINCRBY', k, user, 1)
+	if before == '0' then
+		call('ZREM', SYS .. 'due', scope .. '\n' .. user)
+	end
+	if not before then
+		notice(scope .. '~', '{"type":"sys","cursor":"',
+		    '","userUUID":"' .. user .. '","user":'
+		    .. user_json(user, name, true)
+		    .. ',"sys":{"type":"channelJoin","channelJoin":{"recipientUUID":"'
+		    .. addressed(scope, user) .. '",' .. named(scope) .. '}}}')
+	end
+end
+
+local function outside(scope, user)
+	call('HDEL', key(scope, ':in'), user)
+	call('ZREM', SYS .. 'due', scope .. '\n' .. user)
+	notice(scope .. '~', '{"type":"channelLeave","cursor":"',
+	    '","userUUID":"' .. user .. '","channelLeave":{"recipientUUID":"'
+	    .. addressed(scope, user) .. '",' .. named(scope)
+	    .. ',"senderUUID":"' .. user .. '"}}')
+end
+
+-- n sessions of user in the channel less.
+local function left(scope, user, n, grace)
+	local k = key(scope, ':in')
+	local have = tonumber(call('HGET', k, user))
+	if not have then
+		return
+	end
+	if have > n then
+		call('HSET', k, user, have - n)
+	elseif grace > 0 then
+		call('HSET', k, user, 0)
+		call('ZADD', SYS .. 'due', now + grace, scope .. '\n' .. user)
+	else
+		outside(scope, user)
+	end
+end
+
+-- Takes n from what a bridge holds; returns whether it held anything.
+local function released(bridge, what, n)
+	local k = SYS .. 'b:' .. bridge
+	local have = tonumber(call('HGET', k, what))
+	if not have then
+		return false
+	end
+	if have > n then
+		call('HSET', k, what, have - n)
+	else
+		call('HDEL', k, what)
+	end
+	return true
+end
+
+local function held(bridge, what)
+	call('HINCRBY', SYS .. 'b:' .. bridge, what, 1)
+end
+
+-- Ends an HTTP session: its channels, then its presence.
+local function session_ended(user, session, grace)
+	local k = SYS .. 's:' .. session
+	local fields = call('HKEYS', k)
+	for i = 1, #fields do
+		if fields[i]:sub(1, 2) == 'c:' then
+			left(fields[i]:sub(3), user, 1, grace)
+		end
+	end
+	call('DEL', k)
+	call('ZREM', SYS .. 'polls', user .. '\n' .. session)
+	went(user, 1, grace)
+end
+
+-- Proves who acts over HTTP: nil, or the error to answer. With a session it
+-- must be that user's, and its lease is renewed.
+local function proved(user, hash, ttl, session, lease)
+	if hash == '' then
+		return nil
+	end
+	if not key_lives(user, hash, ttl) then
+		return fail('4')
+	end
+	if session ~= '' then
+		local of = call('HGET', SYS .. 's:' .. session, 'u')
+		if not of then
+			return fail('4', 'sessionUUID')
+		end
+		if of ~= user then
+			return fail('10', 'sessionUUID')
+		end
+		call('ZADD', SYS .. 'polls', now + lease, user .. '\n' .. session)
+	end
+	return nil
+end

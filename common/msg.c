@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+#include "msg.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+
+#include "limits.h"
+#include "utf8.h"
+
+struct msg {
+	json_object *top;
+	json_object *payload; /* inside top; NULL: empty */
+	const char *type;
+};
+
+/* What json-c lets pass or mends although RFC 8259 does not: it turns lone
+ * surrogates into U+FFFD and takes an escaped NUL. Outside of strings only
+ * the RFC's tokens may stand (no NaN, no comments, no single quotes). */
+static bool
+strict(struct span s)
+{
+	bool in_string = false;
+	unsigned high = 0;
+
+	for (size_t i = 0; i < s.n; i++) {
+		char c = s.p[i];
+
+		if (!in_string) {
+			if (c == '"')
+				in_string = true;
+			else if (strchr("{}[]:, \t\r\n-+.0123456789eEtrufalsn",
+			    c) == NULL || c == '\0')
+				return false;
+			continue;
+		}
+		if (high != 0 && (c != '\\' || i + 1 >= s.n ||
+		    s.p[i + 1] != 'u'))
+			return false;
+		if ((unsigned char)c < 0x20)
+			return false;
+		if (c == '"') {
+			in_string = false;
+		} else if (c == '\\') {
+			unsigned u = 0;
+
+			if (++i >= s.n)
+				return false;
+			if (s.p[i] != 'u')
+				continue;
+			if (s.n - i < 5)
+				return false;
+			for (int k = 0; k < 4; k++) {
+				c = s.p[++i];
+				u <<= 4;
+				if (c >= '0' && c <= '9')
+					u |= (unsigned)(c - '0');
+				else if ((c | 32) >= 'a' && (c | 32) <= 'f')
+					u |= (unsigned)((c | 32) - 'a' + 10);
+				else
+					return false;
+			}
+			if (u == 0)
+				return false;
+			if (high != 0) {
+				if (u < 0xdc00 || u > 0xdfff)
+					return false;
+				high = 0;
+			} else if (u >= 0xd800 && u <= 0xdbff) {
+				high = u;
+			} else if (u >= 0xdc00 && u <= 0xdfff) {
+				return false;
+			}
+		}
+	}
+	return !in_string;
+}
+
+static json_object *
+parse(struct span text)
+{
+	json_tokener *t = json_tokener_new_ex(LIMIT_DEPTH);
+	json_object *o;
+
+	if (t == NULL)
+		return NULL;
+	json_tokener_set_flags(t,
+	    JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	o = json_tokener_parse_ex(t, text.p, (int)text.n);
+	if (json_tokener_get_error(t) != json_tokener_success) {
+		json_object_put(o);
+		o = NULL;
+	} else {
+		for (size_t i = json_tokener_get_parse_end(t); i < text.n; i++)
+			if (strchr(" \t\r\n", text.p[i]) == NULL) {
+				json_object_put(o);
+				o = NULL;
+				break;
+			}
+	}
+	json_tokener_free(t);
+	return o;
+}
+
+static struct span
+text_of(json_object *o)
+{
+	return (struct span){ json_object_get_string(o),
+		(size_t)json_object_get_string_len(o) };
+}
+
+static enum field
+string_in(json_object *o, const char *name, struct span *out)
+{
+	json_object *v;
+
+	if (o == NULL || !json_object_object_get_ex(o, name, &v) || v == NULL)
+		return FIELD_ABSENT;
+	if (!json_object_is_type(v, json_type_string))
+		return FIELD_WRONG;
+	*out = text_of(v);
+	return FIELD_OK;
+}
+
+static bool
+is_empty(json_object *v)
+{
+	switch (json_object_get_type(v)) {
+	case json_type_null:
+		return true;
+	case json_type_string:
+		return json_object_get_string_len(v) == 0;
+	case json_type_array:
+		return json_object_array_length(v) == 0;
+	default:
+		return false;
+	}
+}
+
+static enum error
+take_apart(struct msg *m, const char *default_type)
+{
+	struct span type, id;
+	json_object *v = NULL;
+
+	switch (string_in(m->top, "id", &id)) {
+	case FIELD_WRONG:
+		json_object_object_del(m->top, "id");
+		return ERR_FORM;
+	case FIELD_OK:
+		if (id.n > LIMIT_ID) {
+			json_object_object_del(m->top, "id");
+			return ERR_FORM;
+		}
+		break;
+	case FIELD_ABSENT:
+		break;
+	}
+	switch (string_in(m->top, "type", &type)) {
+	case FIELD_WRONG:
+		return ERR_FORM;
+	case FIELD_OK:
+		m->type = type.p;
+		break;
+	case FIELD_ABSENT:
+		if (default_type == NULL)
+			return ERR_FORM;
+		m->type = default_type;
+		break;
+	}
+	json_object_object_get_ex(m->top, m->type, &v);
+	if (v == NULL || is_empty(v))
+		return ERR_NONE;
+	if (!json_object_is_type(v, json_type_object))
+		return ERR_FIELD;
+	m->payload = v;
+	return ERR_NONE;
+}
+
+enum error
+msg_parse(struct span text, const char *default_type, struct msg **out)
+{
+	struct msg *m;
+
+	*out = NULL;
+	if (text.n > LIMIT_FRAME)
+		return ERR_TOO_LARGE;
+	if (!utf8_valid(text, NULL) || !strict(text))
+		return ERR_FORM;
+	m = calloc(1, sizeof(*m));
+	if (m == NULL)
+		return ERR_FAULT;
+	m->top = parse(text);
+	if (!json_object_is_type(m->top, json_type_object)) {
+		msg_free(m);
+		return ERR_FORM;
+	}
+	*out = m;
+	return take_apart(m, default_type);
+}
+
+struct msg *
+msg_new(const char *type)
+{
+	struct msg *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		return NULL;
+	m->top = json_object_new_object();
+	m->payload = json_object_new_object();
+	if (m->top == NULL || m->payload == NULL ||
+	    json_object_object_add(m->top, "p", m->payload) != 0) {
+		json_object_put(m->payload);
+		m->payload = NULL;
+		msg_free(m);
+		return NULL;
+	}
+	m->type = type;
+	return m;
+}
+
+bool
+msg_set(struct msg *m, struct span name, struct span value)
+{
+	json_object *v = json_object_new_string_len(value.p, (int)value.n);
+	char key[64];
+
+	if (v == NULL || name.n >= sizeof(key)) {
+		json_object_put(v);
+		return false;
+	}
+	memcpy(key, name.p, name.n);
+	key[name.n] = '\0';
+	if (json_object_object_add(m->payload, key, v) == 0)
+		return true;
+	json_object_put(v);
+	return false;
+}
+
+void
+msg_free(struct msg *m)
+{
+	if (m == NULL)
+		return;
+	json_object_put(m->top);
+	free(m);
+}
+
+struct span
+msg_type(const struct msg *m)
+{
+	return span_of(m->type);
+}
+
+struct span
+msg_id(const struct msg *m)
+{
+	struct span id = { NULL, 0 };
+
+	if (string_in(m->top, "id", &id) != FIELD_OK)
+		return (struct span){ NULL, 0 };
+	return id;
+}
+
+enum field
+msg_top_string(const struct msg *m, const char *name, struct span *out)
+{
+	return string_in(m->top, name, out);
+}
+
+enum field
+msg_string(const struct msg *m, const char *name, struct span *out)
+{
+	return string_in(m->payload, name, out);
+}
+
+enum field
+msg_int(const struct msg *m, const char *name, int64_t *out)
+{
+	json_object *v;
+	const char *s;
+	char *end;
+
+	if (m->payload == NULL ||
+	    !json_object_object_get_ex(m->payload, name, &v) || v == NULL)
+		return FIELD_ABSENT;
+	if (json_object_is_type(v, json_type_int)) {
+		*out = json_object_get_int64(v);
+		return FIELD_OK;
+	}
+	s = json_object_get_string(v);
+	if (!json_object_is_type(v, json_type_string) || *s < '0' || *s > '9')
+		return FIELD_WRONG;
+	errno = 0;
+	*out = strtoll(s, &end, 10);
+	return *end == '\0' && errno == 0 ? FIELD_OK : FIELD_WRONG;
+}
+
+enum field
+msg_bool(const struct msg *m, const char *name, bool *out)
+{
+	struct span s;
+	json_object *v;
+
+	if (m->payload == NULL ||
+	    !json_object_object_get_ex(m->payload, name, &v) || v == NULL)
+		return FIELD_ABSENT;
+	if (json_object_is_type(v, json_type_boolean)) {
+		*out = json_object_get_boolean(v);
+		return FIELD_OK;
+	}
+	if (!json_object_is_type(v, json_type_string))
+		return FIELD_WRONG;
+	s = text_of(v);
+	*out = span_is(s, "1") || span_is(s, "true");
+	return *out || span_is(s, "0") || span_is(s, "false") ? FIELD_OK :
+	    FIELD_WRONG;
+}

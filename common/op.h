@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* Operations. One is a file op_x.c, a script lua/x.lua and a row of the table.
+ * An operation does no I/O: it says which script to call with what (or which
+ * hash to make), is given the answer, and says how to go on. run.c does the
+ * rest, the same for both programs. */
+#ifndef PALAVER_OP_H
+#define PALAVER_OP_H
+
+#include <stdint.h>
+
+#include "access_key.h"
+#include "buf.h"
+#include "call.h"
+#include "conf.h"
+#include "error.h"
+#include "hashing.h"
+#include "msg.h"
+#include "scope.h"
+
+enum via { VIA_HTTP, VIA_WEBSOCKET };
+
+/* Who asks, from where. On a WebSocket user is whom the connection signed in
+ * as ("" before); over HTTP the owner that the access key names, which the
+ * script proves by key_hash. */
+struct actor {
+	enum via via;
+	char user[UUID_LEN + 1];
+	char key_hash[KEY_HASH_LEN + 1]; /* "": none */
+	char session[UUID_LEN + 1];      /* "": none */
+	struct span bridge;   /* incarnation of the bridge; HTTP: empty. Must
+			       * outlive the request. */
+	struct span address;  /* of the peer, for limits; copied by run */
+	/* WebSocket: the channels that the session is in, lives until the
+	 * request ends. */
+	const struct scope *channels;
+	size_t nchannels;
+};
+
+enum step {
+	STEP_CALL,  /* send call; then render */
+	STEP_HASH,  /* hash or verify, then build again */
+	STEP_DONE,  /* the reply stands */
+	STEP_ERROR  /* error and payload stand */
+};
+
+enum effect_kind {
+	EFFECT_NONE,
+	EFFECT_SIGNED_IN,   /* user, key_hash; places: sys, user's */
+	EFFECT_SIGNED_OUT,
+	EFFECT_JOINED,      /* channel; places: messages, notices */
+	EFFECT_LEFT,        /* channel */
+	EFFECT_SENT         /* channel; frame is the stored one */
+};
+
+/* What a success changes for a WebSocket session. */
+struct effect {
+	enum effect_kind kind;
+	char user[UUID_LEN + 1];
+	char key_hash[KEY_HASH_LEN + 1];
+	struct scope channel;
+	struct place places[2];
+};
+
+/* One request on its way through an operation. */
+struct request {
+	const struct op *op;
+	const struct conf *conf;
+	struct msg *msg;
+	struct actor actor;
+
+	struct call call;         /* what build wants called */
+	struct span password;     /* STEP_HASH: what to hash, */
+	char against[HASH_LEN];   /* and against what ("": anew) */
+	bool hash_fits;           /* what came of it */
+	char hash[HASH_LEN];
+
+	/* what the operation keeps between its calls */
+	int stage;
+	int rounds;
+	char found_user[UUID_LEN + 1];
+	char access_key[ACCESS_KEY_MAX];
+	char access_hash[KEY_HASH_LEN + 1];
+	char uuid[UUID_LEN + 1];
+	char recipient[UUID_LEN + 1];
+	struct span channel_name;
+	struct scope channel;
+
+	/* the outcome */
+	struct buf reply;  /* one JSON message; may stay empty for a
+			    * WebSocket (a message without id) */
+	struct buf own;    /* a frame that this WebSocket alone gets right
+			    * behind the reply */
+	struct effect effect;
+	enum error error;
+	char payload[128]; /* of the error */
+};
+
+enum {
+	OP_SIGNED = 1, /* needs somebody signed in */
+	OP_GET = 2     /* may be asked by GET */
+};
+
+struct op {
+	const char *type;
+	unsigned flags;
+	enum step (*build)(struct request *q);
+	enum step (*render)(struct request *q, const struct answer *a);
+};
+
+/* The row of that type, or NULL. */
+const struct op *op_find(struct span type);
+
+/* For operations: sets the error (payload NULL: "") and gives STEP_ERROR. */
+enum step op_fail(struct request *q, enum error e, const char *payload);
+/* Reads where the request goes: recipientUUID and channel of the payload into
+ * recipient, channel_name and channel. STEP_CALL or STEP_ERROR. */
+enum step op_read_channel(struct request *q);
+/* Reads an optional whole number in low..high; absent leaves *value. */
+enum step op_read_int(struct request *q, const char *name, int64_t low,
+    int64_t high, int64_t *value);
+/* Starts the call with what most scripts take first: user, hash of the key,
+ * life of a key. */
+void op_call(struct request *q, enum script script);
+/* Appends session, bridge and the lease of an HTTP session to the call. */
+void op_call_session(struct request *q);
+/* Appends "recipientUUID":..,"channel":.. to the reply. */
+void op_reply_channel(struct request *q);
+/* Reads a place out of two words of an answer; false when they are none. */
+bool op_read_place(struct span epoch, struct span seq, struct place *out);
+/* Appends "SCOPE:EPOCH:SEQ". */
+void op_cursor(struct buf *b, const struct scope *s, const struct place *p);
+
+extern const struct op op_sign_in;
+extern const struct op op_sign_up;
+extern const struct op op_sign_out;
+extern const struct op op_users;
+extern const struct op op_channel_join;
+extern const struct op op_channel_leave;
+extern const struct op op_channel_message;
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* channelJoin: the session follows the channel from here on, and gets the
+ * newest messages and who is in it. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "frame.h"
+#include "limits.h"
+#include "op.h"
+
+enum { /* words of the answer */
+	A_UUID = 1, A_EPOCH, A_SEQ, A_NOTICE_EPOCH, A_NOTICE_SEQ, A_MORE,
+	A_TOTAL, A_USERS, A_FIRST
+};
+#define USER_WORDS 3 /* UUID, name in JSON, on line */
+
+static enum step
+build(struct request *q)
+{
+	int64_t limit = DEFAULT_JOIN_MESSAGES;
+	bool inside = false;
+
+	if (op_read_channel(q) == STEP_ERROR ||
+	    op_read_int(q, "limit", 0, LIMIT_MESSAGES, &limit) == STEP_ERROR)
+		return STEP_ERROR;
+	if (q->actor.via == VIA_HTTP && q->actor.session[0] == '\0')
+		return op_fail(q, ERR_FIELD, "sessionUUID");
+	for (size_t i = 0; i < q->actor.nchannels; i++)
+		if (strcmp(q->actor.channels[i].text, q->channel.text) == 0)
+			inside = true;
+	uuid_new(q->uuid);
+	op_call(q, SCRIPT_channel_join);
+	op_call_session(q);
+	call_str(&q->call, q->channel.text);
+	call_str(&q->call, q->recipient);
+	call_uint(&q->call, (uint64_t)limit);
+	call_str(&q->call, q->uuid);
+	call_str(&q->call, inside ? "1" : "");
+	call_uint(&q->call, LIMIT_JOIN_USERS);
+	call_uint(&q->call, (uint64_t)q->conf->history_days * 86400000);
+	return STEP_CALL;
+}
+
+static bool
+add_messages(struct buf *b, const struct answer *a, size_t from)
+{
+	for (size_t i = from; i < a->n; i++) {
+		struct span payload = frame_message_payload(a->v[i]);
+
+		if (payload.n == 0)
+			return false;
+		if (i > from)
+			buf_str(b, ",");
+		buf_span(b, payload);
+	}
+	return true;
+}
+
+static void
+add_users(struct buf *b, const struct span *v, size_t users)
+{
+	for (size_t i = 0; i < users; i++, v += USER_WORDS) {
+		buf_fmt(b, "%s{\"UUID\":\"", i == 0 ? "" : ",");
+		buf_span(b, v[0]);
+		buf_str(b, "\",\"Username\":");
+		buf_span(b, v[1]);
+		buf_fmt(b, ",\"OnLine\":%s}",
+		    span_is(v[2], "1") ? "true" : "false");
+	}
+}
+
+static enum step
+render(struct request *q, const struct answer *a)
+{
+	struct effect *e = &q->effect;
+	struct buf *b = &q->reply;
+	struct scope notices = scope_notices(&q->channel);
+	size_t users;
+
+	if (a->n < A_FIRST ||
+	    !op_read_place(a->v[A_EPOCH], a->v[A_SEQ], &e->places[0]) ||
+	    !op_read_place(a->v[A_NOTICE_EPOCH], a->v[A_NOTICE_SEQ],
+	    &e->places[1]))
+		return op_fail(q, ERR_FAULT, NULL);
+	users = strtoul(a->v[A_USERS].p, NULL, 10);
+	if (users > (a->n - A_FIRST) / USER_WORDS)
+		return op_fail(q, ERR_FAULT, NULL);
+	e->kind = EFFECT_JOINED;
+	e->channel = q->channel;
+	frame_begin(b, "channelJoin", msg_id(q->msg));
+	buf_str(b, "{");
+	op_reply_channel(q);
+	buf_str(b, ",\"channelUUID\":\"");
+	buf_span(b, a->v[A_UUID]);
+	buf_str(b, "\",\"messages\":[");
+	if (!add_messages(b, a, A_FIRST + users * USER_WORDS))
+		return op_fail(q, ERR_FAULT, NULL);
+	buf_fmt(b, "],\"more\":%s,\"users\":[",
+	    span_is(a->v[A_MORE], "1") ? "true" : "false");
+	add_users(b, a->v + A_FIRST, users);
+	buf_str(b, "],\"total\":");
+	buf_span(b, a->v[A_TOTAL]);
+	buf_str(b, ",\"cursor\":\"");
+	op_cursor(b, &q->channel, &e->places[0]);
+	buf_str(b, ",");
+	op_cursor(b, &notices, &e->places[1]);
+	buf_str(b, "\",\"recovered\":false}}");
+	return STEP_DONE;
+}
+
+const struct op op_channel_join = { "channelJoin", OP_SIGNED, build, render };

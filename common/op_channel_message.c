@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* channelMessage: stored, numbered and published in one step. On a WebSocket
+ * the stored frame comes back through the channel, or, where the session is
+ * not in it, as its own; over HTTP it is the reply. */
+#include "frame.h"
+#include "op.h"
+#include "utf8.h"
+
+static enum step
+build(struct request *q)
+{
+	struct span text = { NULL, 0 }, uuid = { NULL, 0 };
+	struct buf json = { 0 };
+
+	if (op_read_channel(q) == STEP_ERROR)
+		return STEP_ERROR;
+	if (msg_string(q->msg, "message", &text) != FIELD_OK ||
+	    !utf8_is_message(text))
+		return op_fail(q, ERR_FIELD, "message");
+	if (msg_string(q->msg, "UUID", &uuid) == FIELD_WRONG ||
+	    (uuid.n != 0 && !uuid_read(uuid, q->uuid)))
+		return op_fail(q, ERR_FIELD, "UUID");
+	if (uuid.n == 0)
+		uuid_new(q->uuid);
+	buf_json_string(&json, text);
+	op_call(q, SCRIPT_channel_message);
+	call_str(&q->call, q->channel.text);
+	call_str(&q->call, q->recipient);
+	call_str(&q->call, q->uuid);
+	call_str(&q->call, uuid.n != 0 ? "1" : "");
+	call_arg(&q->call, buf_peek(&json));
+	call_uint(&q->call, q->conf->history);
+	call_uint(&q->call, (uint64_t)q->conf->history_days * 86400000);
+	call_uint(&q->call, q->conf->message_rate.count);
+	call_uint(&q->call, q->conf->message_rate.seconds);
+	if (json.oom)
+		q->call.text.oom = true;
+	buf_clear(&json);
+	return STEP_CALL;
+}
+
+static enum step
+render(struct request *q, const struct answer *a)
+{
+	struct span id = msg_id(q->msg), payload;
+
+	if (a->n != 3)
+		return op_fail(q, ERR_FAULT, NULL);
+	q->effect.kind = EFFECT_SENT;
+	q->effect.channel = q->channel;
+	if (q->actor.via == VIA_WEBSOCKET) {
+		buf_span(&q->own, a->v[1]);
+		if (id.p != NULL) {
+			frame_begin(&q->reply, "ack", id);
+			buf_fmt(&q->reply, "{\"UUID\":\"%s\",\"seq\":%.*s}}",
+			    q->uuid, (int)a->v[2].n, a->v[2].p);
+		}
+		return STEP_DONE;
+	}
+	payload = frame_message_payload(a->v[1]);
+	if (payload.n == 0)
+		return op_fail(q, ERR_FAULT, NULL);
+	frame_begin(&q->reply, "channelMessage", id);
+	buf_span(&q->reply, payload);
+	buf_str(&q->reply, "}");
+	return STEP_DONE;
+}
+
+const struct op op_channel_message = { "channelMessage", OP_SIGNED, build,
+	render };

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/* signIn and signUp. By password: find the name (charging the rate of wrong
+ * ones), hash off the loop, then grant, which compares what was verified and
+ * says AGAIN when another won the name meanwhile. By access key: grant alone. */
+#include "op.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "frame.h"
+#include "limits.h"
+#include "utf8.h"
+
+enum stage {
+	STAGE_START,
+	STAGE_FIND,   /* the look-up is on its way */
+	STAGE_HASH,   /* the password is being hashed */
+	STAGE_GRANT   /* the grant is on its way */
+};
+
+#define MOST_ROUNDS 5 /* of find and grant before we give up */
+
+/* ASCII case is folded: names are unique regardless of it. */
+static void
+fold(struct buf *b, struct span name)
+{
+	for (size_t i = 0; i < name.n; i++) {
+		char c = name.p[i];
+
+		if (c >= 'A' && c <= 'Z')
+			c = (char)(c - 'A' + 'a');
+		buf_add(b, &c, 1);
+	}
+}
+
+static void
+call_folded(struct request *q, struct span name)
+{
+	struct buf b = { 0 };
+
+	fold(&b, name);
+	call_arg(&q->call, buf_peek(&b));
+	if (b.oom)
+		q->call.text.oom = true;
+	buf_clear(&b);
+}
+
+/* Name and address together, hashed: neither is quoted in a key. */
+static void
+call_guess(struct request *q, struct span name)
+{
+	struct buf b = { 0 };
+	char hash[KEY_HASH_LEN + 1];
+
+	fold(&b, name);
+	buf_add(&b, "\n", 1);
+	buf_span(&b, q->actor.address);
+	access_key_hash(buf_peek(&b), hash);
+	call_str(&q->call, hash);
+	if (b.oom)
+		q->call.text.oom = true;
+	buf_clear(&b);
+}
+
+static enum step
+find(struct request *q, struct span name)
+{
+	q->stage = STAGE_FIND;
+	call_begin(&q->call, SCRIPT_find, q->conf);
+	call_folded(q, name);
+	call_guess(q, name);
+	call_uint(&q->call, q->conf->sign_in_rate.count);
+	call_uint(&q->call, q->conf->sign_in_rate.seconds);
+	return STEP_CALL;
+}
+
+static enum step
+grant(struct request *q, const char *mode, struct span name)
+{
+	struct buf json = { 0 };
+
+	q->stage = STAGE_GRANT;
+	if (q->actor.via == VIA_HTTP)
+		uuid_new(q->actor.session);
+	if (strcmp(mode, "key") != 0)
+		access_key_new(q->found_user, q->access_key, q->access_hash);
+	buf_json_string(&json, name);
+	call_begin(&q->call, SCRIPT_grant, q->conf);
+	call_str(&q->call, mode);
+	call_str(&q->call, q->found_user);
+	call_folded(q, name);
+	call_arg(&q->call, name);
+	call_arg(&q->call, buf_peek(&json));
+	call_str(&q->call, *mode == 'n' ? q->hash : q->against);
+	call_str(&q->call, q->access_hash);
+	call_uint(&q->call, (uint64_t)q->conf->key_days * 86400000);
+	call_uint(&q->call, LIMIT_KEYS);
+	call_str(&q->call, q->actor.session);
+	call_arg(&q->call, q->actor.bridge);
+	call_uint(&q->call, LIMIT_POLL_LEASE);
+	call_guess(q, name);
+	call_uint(&q->call, q->conf->sign_in_rate.count);
+	call_uint(&q->call, q->conf->sign_in_rate.seconds);
+	if (json.oom)
+		q->call.text.oom = true;
+	buf_clear(&json);
+	return STEP_CALL;
+}
+
+static enum step
+read_names(struct request *q, struct span *name)
+{
+	if (msg_string(q->msg, "username", name) != FIELD_OK ||
+	    !utf8_is_name(*name))
+		return op_fail(q, ERR_FIELD, "username");
+	if (msg_string(q->msg, "password", &q->password) != FIELD_OK ||
+	    q->password.n < LIMIT_PASSWORD_MIN ||
+	    q->password.n > LIMIT_PASSWORD_MAX)
+		return op_fail(q, ERR_FIELD, "password");
+	return STEP_CALL;
+}
+
+/* signIn by an access key in the payload, or over HTTP the one that came with
+ * the request. */
+static enum step
+resume(struct request *q, struct span key)
+{
+	if (!access_key_read(key, q->found_user, q->access_hash))
+		return op_fail(q, ERR_UNSIGNED, NULL);
+	snprintf(q->access_key, sizeof(q->access_key), "%.*s", (int)key.n,
+	    key.p);
+	return grant(q, "key", (struct span){ "", 0 });
+}
+
+static enum step
+build(struct request *q)
+{
+	struct span key = { NULL, 0 }, name = { NULL, 0 };
+	bool new_user = q->against[0] == '\0';
+
+	if (q->op == &op_sign_in && q->stage == STAGE_START) {
+		if (msg_string(q->msg, "accessKey", &key) == FIELD_WRONG)
+			return op_fail(q, ERR_FIELD, "accessKey");
+		if (key.n == 0 && msg_string(q->msg, "username", &name) ==
+		    FIELD_ABSENT)
+			msg_top_string(q->msg, "accessKey", &key);
+		if (key.n != 0)
+			return resume(q, key);
+	}
+	if (read_names(q, &name) == STEP_ERROR)
+		return STEP_ERROR;
+	if (q->stage != STAGE_HASH)
+		return find(q, name);
+	if (!q->hash_fits)
+		return op_fail(q, new_user ? ERR_FAULT : ERR_PASSWORD, NULL);
+	if (new_user && !q->conf->sign_up)
+		return op_fail(q, ERR_PASSWORD, NULL);
+	if (new_user)
+		uuid_new(q->found_user);
+	return grant(q, new_user ? "new" : "password", name);
+}
+
+static enum step
+found(struct request *q, const struct answer *a)
+{
+	if (a->n != 3 || a->v[1].n > UUID_LEN || a->v[2].n >= HASH_LEN)
+		return op_fail(q, ERR_FAULT, NULL);
+	if (a->v[1].n != 0 && q->op == &op_sign_up)
+		return op_fail(q, ERR_TAKEN, "username");
+	if (a->v[1].n == 0 && !q->conf->sign_up && q->op == &op_sign_up)
+		return op_fail(q, ERR_FORBIDDEN, "signUp");
+	/* A name that is not there and may not be made costs a hash as well,
+	 * and is answered like a wrong password. */
+	snprintf(q->found_user, sizeof(q->found_user), "%.*s",
+	    (int)a->v[1].n, a->v[1].p);
+	snprintf(q->against, sizeof(q->against), "%.*s", (int)a->v[2].n,
+	    a->v[2].p);
+	q->stage = STAGE_HASH;
+	return STEP_HASH;
+}
+
+static void
+own_frame(struct request *q, struct span frame, struct span name)
+{
+	if (q->actor.via != VIA_WEBSOCKET)
+		return;
+	if (frame.n != 0) {
+		buf_span(&q->own, frame);
+		return;
+	}
+	buf_fmt(&q->own, "{\"type\":\"sys\",\"sys\":{\"type\":\"signIn\","
+	    "\"signIn\":{\"uuid\":\"%s\",\"username\":", q->found_user);
+	buf_span(&q->own, name);
+	buf_str(&q->own, "}}}");
+}
+
+/* RFC 3339 from ms since 1970. */
+static void
+expires(struct buf *b, struct span ms)
+{
+	char text[32] = "", out[32];
+	time_t t;
+	struct tm tm;
+
+	snprintf(text, sizeof(text), "%.*s", (int)(ms.n > 20 ? 20 : ms.n),
+	    ms.p);
+	t = (time_t)(strtod(text, NULL) / 1000);
+	gmtime_r(&t, &tm);
+	strftime(out, sizeof(out), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	buf_str(b, out);
+}
+
+static enum step
+granted(struct request *q, const struct answer *a)
+{
+	struct effect *e = &q->effect;
+	struct scope sys = scope_sys(), user = scope_user(q->found_user);
+
+	if (a->n != 10 || !op_read_place(a->v[5], a->v[6], &e->places[0]) ||
+	    !op_read_place(a->v[7], a->v[8], &e->places[1]))
+		return op_fail(q, ERR_FAULT, NULL);
+	e->kind = EFFECT_SIGNED_IN;
+	snprintf(e->user, sizeof(e->user), "%s", q->found_user);
+	snprintf(e->key_hash, sizeof(e->key_hash), "%s", q->access_hash);
+	frame_begin(&q->reply, "authorized", msg_id(q->msg));
+	buf_fmt(&q->reply, "{\"userUUID\":\"%s\",\"sessionUUID\":\"%s\","
+	    "\"accessKey\":\"%s\",\"expiresAt\":\"", q->found_user,
+	    q->actor.session, q->access_key);
+	expires(&q->reply, a->v[3]);
+	buf_fmt(&q->reply, "\",\"created\":%s,\"cursor\":\"",
+	    span_is(a->v[4], "1") ? "true" : "false");
+	op_cursor(&q->reply, &sys, &e->places[0]);
+	buf_str(&q->reply, ",");
+	op_cursor(&q->reply, &user, &e->places[1]);
+	buf_str(&q->reply, "\",\"recovered\":false}}");
+	own_frame(q, a->v[9], a->v[2]);
+	return STEP_DONE;
+}
+
+static enum step
+render(struct request *q, const struct answer *a)
+{
+	struct span name = { NULL, 0 };
+
+	if (q->stage == STAGE_FIND)
+		return found(q, a);
+	if (!span_is(a->v[0], "AGAIN"))
+		return granted(q, a);
+	if (q->op == &op_sign_up)
+		return op_fail(q, ERR_TAKEN, "username");
+	if (++q->rounds > MOST_ROUNDS)
+		return op_fail(q, ERR_FULL, NULL);
+	if (read_names(q, &name) == STEP_ERROR)
+		return STEP_ERROR;
+	return find(q, name);
+}
+
+const struct op op_sign_in = { "signIn", 0, build, render };
+const struct op op_sign_up = { "signUp", 0, build, render };

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* The one table of operations and what they share. */
+#include "op.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "frame.h"
+#include "limits.h"
+#include "utf8.h"
+
+static const struct op *const table[] = {
+	&op_sign_in,
+	&op_sign_up,
+	&op_sign_out,
+	&op_users,
+	&op_channel_join,
+	&op_channel_leave,
+	&op_channel_message,
+};
+
+const struct op *
+op_find(struct span type)
+{
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		if (span_is(type, table[i]->type))
+			return table[i];
+	return NULL;
+}
+
+enum step
+op_fail(struct request *q, enum error e, const char *payload)
+{
+	q->error = e;
+	snprintf(q->payload, sizeof(q->payload), "%s",
+	    payload == NULL ? "" : payload);
+	return STEP_ERROR;
+}
+
+enum step
+op_read_channel(struct request *q)
+{
+	struct span to = { NULL, 0 };
+
+	q->recipient[0] = '\0';
+	q->channel_name = (struct span){ NULL, 0 };
+	if (msg_string(q->msg, "recipientUUID", &to) == FIELD_WRONG ||
+	    (to.n != 0 && !uuid_read(to, q->recipient)))
+		return op_fail(q, ERR_FIELD, "recipientUUID");
+	if (msg_string(q->msg, "channel", &q->channel_name) == FIELD_WRONG ||
+	    (q->channel_name.n != 0 && !utf8_is_channel(q->channel_name)))
+		return op_fail(q, ERR_FIELD, "channel");
+	if (to.n != 0 && q->channel_name.n != 0)
+		return op_fail(q, ERR_FIELD, "channel");
+	q->channel = scope_channel(q->actor.user, q->recipient,
+	    q->channel_name);
+	return STEP_CALL;
+}
+
+enum step
+op_read_int(struct request *q, const char *name, int64_t low, int64_t high,
+    int64_t *value)
+{
+	int64_t got = *value;
+
+	if (msg_int(q->msg, name, &got) == FIELD_WRONG || got < low ||
+	    got > high)
+		return op_fail(q, ERR_FIELD, name);
+	*value = got;
+	return STEP_CALL;
+}
+
+static uint64_t
+key_life(const struct conf *c)
+{
+	return (uint64_t)c->key_days * 86400000;
+}
+
+void
+op_call(struct request *q, enum script script)
+{
+	call_begin(&q->call, script, q->conf);
+	call_str(&q->call, q->actor.user);
+	call_str(&q->call, q->actor.via == VIA_HTTP ? q->actor.key_hash : "");
+	call_uint(&q->call, key_life(q->conf));
+}
+
+void
+op_call_session(struct request *q)
+{
+	call_str(&q->call, q->actor.session);
+	call_arg(&q->call, q->actor.bridge);
+	call_uint(&q->call, LIMIT_POLL_LEASE);
+}
+
+void
+op_reply_channel(struct request *q)
+{
+	buf_fmt(&q->reply, "\"recipientUUID\":\"%s\",\"channel\":\"%.*s\"",
+	    q->recipient, (int)q->channel_name.n, q->channel_name.p);
+}
+
+bool
+op_read_place(struct span epoch, struct span seq, struct place *out)
+{
+	uint64_t n = 0;
+
+	if (epoch.n == 0 || epoch.n >= sizeof(out->epoch) || seq.n == 0 ||
+	    seq.n > 15)
+		return false;
+	for (size_t i = 0; i < seq.n; i++) {
+		if (seq.p[i] < '0' || seq.p[i] > '9')
+			return false;
+		n = n * 10 + (uint64_t)(seq.p[i] - '0');
+	}
+	memcpy(out->epoch, epoch.p, epoch.n);
+	out->epoch[epoch.n] = '\0';
+	out->seq = n;
+	return true;
+}
+
+void
+op_cursor(struct buf *b, const struct scope *s, const struct place *p)
+{
+	buf_fmt(b, "%s:%s:%" PRIu64, s->text, p->epoch, p->seq);
+}

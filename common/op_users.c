@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* users: everybody, by name, a page at a time. */
+#include "frame.h"
+#include "limits.h"
+#include "op.h"
+
+static enum step
+build(struct request *q)
+{
+	int64_t offset = 0, limit = DEFAULT_USERS;
+	bool online = false;
+
+	if (op_read_int(q, "offset", 0, INT32_MAX, &offset) == STEP_ERROR ||
+	    op_read_int(q, "limit", 0, LIMIT_USERS, &limit) == STEP_ERROR)
+		return STEP_ERROR;
+	if (msg_bool(q->msg, "online", &online) == FIELD_WRONG)
+		return op_fail(q, ERR_FIELD, "online");
+	op_call(q, SCRIPT_users);
+	call_uint(&q->call, (uint64_t)offset);
+	call_uint(&q->call, (uint64_t)limit);
+	call_str(&q->call, online ? "1" : "");
+	return STEP_CALL;
+}
+
+/* A row is folded name \n UUID \n name. */
+static bool
+row(struct buf *b, struct span member, bool online)
+{
+	const char *uuid = memchr(member.p, '\n', member.n);
+	const char *end = member.p + member.n;
+	struct span name;
+
+	if (uuid == NULL || end - uuid < UUID_LEN + 2)
+		return false;
+	uuid++;
+	name.p = uuid + UUID_LEN + 1;
+	name.n = (size_t)(end - name.p);
+	buf_fmt(b, "{\"UUID\":\"%.*s\",\"Username\":", UUID_LEN, uuid);
+	buf_json_string(b, name);
+	buf_fmt(b, ",\"OnLine\":%s}", online ? "true" : "false");
+	return true;
+}
+
+static enum step
+render(struct request *q, const struct answer *a)
+{
+	size_t received = (a->n - 2) / 2;
+
+	if (a->n < 2 || a->n % 2 != 0)
+		return op_fail(q, ERR_FAULT, NULL);
+	frame_begin(&q->reply, "users", msg_id(q->msg));
+	buf_str(&q->reply, "{\"total\":");
+	buf_span(&q->reply, a->v[1]);
+	buf_fmt(&q->reply, ",\"received\":%zu,\"users\":[", received);
+	for (size_t i = 2; i < a->n; i += 2) {
+		if (i > 2)
+			buf_str(&q->reply, ",");
+		if (!row(&q->reply, a->v[i], span_is(a->v[i + 1], "1")))
+			return op_fail(q, ERR_FAULT, NULL);
+	}
+	buf_str(&q->reply, "]}}");
+	return STEP_DONE;
+}
+
+const struct op op_users = { "users", OP_SIGNED | OP_GET, build, render };

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+#include "store.h"
+
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "link.h"
+#include "log.h"
+
+#define TICK 25 /* ms between looks at the deadlines */
+
+/* A call: waiting for a connection, or sent and unanswered; in the order
+ * sent, which is that of the replies. */
+struct store_call {
+	struct store_call *next;
+	enum script script;
+	struct buf args;   /* RESP words */
+	size_t nargs;
+	uint64_t deadline; /* ms */
+	bool retried;      /* NOSCRIPT was answered by EVAL */
+	store_cb *cb;      /* NULL: answered already, the reply is late */
+	void *arg;
+};
+
+struct list {
+	struct store_call *first, **last;
+};
+
+struct store {
+	struct link *link;
+	struct list waiting, sent;
+	uv_timer_t timer;
+	void (*ready_cb)(void *arg);
+	void *ready_arg;
+	struct span words[ANSWER_MAX];
+	struct buf numbers; /* text of integers; sized before it is used */
+};
+
+static void
+list_init(struct list *l)
+{
+	l->first = NULL;
+	l->last = &l->first;
+}
+
+static void
+list_add(struct list *l, struct store_call *c)
+{
+	c->next = NULL;
+	*l->last = c;
+	l->last = &c->next;
+}
+
+static struct store_call *
+list_take(struct list *l)
+{
+	struct store_call *c = l->first;
+
+	if (c != NULL) {
+		l->first = c->next;
+		if (l->first == NULL)
+			l->last = &l->first;
+	}
+	return c;
+}
+
+static void
+call_answer(struct store_call *c, enum store_status status,
+    const struct answer *a)
+{
+	static const struct answer none = { 0, NULL };
+	store_cb *cb = c->cb;
+
+	c->cb = NULL;
+	if (cb != NULL)
+		cb(c->arg, status, a == NULL ? &none : a);
+}
+
+static void
+call_free(struct store_call *c)
+{
+	buf_clear(&c->args);
+	free(c);
+}
+
+static void
+transmit(struct store *s, struct store_call *c)
+{
+	const struct script_text *t = &script_texts[c->script];
+	bool modern = link_version(s->link) >= 7;
+	struct buf *out = link_out(s->link);
+
+	resp_begin(out, c->nargs + 4);
+	if (c->retried) {
+		resp_word(out, SPAN("EVAL"));
+		resp_word(out, span_of(modern ? t->text : t->text6));
+	} else {
+		resp_word(out, SPAN("EVALSHA"));
+		resp_word(out, span_of(modern ? t->sha : t->sha6));
+	}
+	resp_word(out, SPAN("0"));
+	resp_word(out, span_of(link_node(s->link)));
+	buf_span(out, buf_peek(&c->args));
+	list_add(&s->sent, c);
+}
+
+/* ---- replies ---- */
+
+static bool
+flatten(struct store *s, const redisReply *r, struct answer *a)
+{
+	char text[24];
+
+	if (r->type == REDIS_REPLY_ARRAY) {
+		for (size_t i = 0; i < r->elements; i++)
+			if (!flatten(s, r->element[i], a))
+				return false;
+		return true;
+	}
+	if (a->n == ANSWER_MAX)
+		return false;
+	switch (r->type) {
+	case REDIS_REPLY_STRING:
+	case REDIS_REPLY_STATUS:
+		s->words[a->n++] = (struct span){ r->str, (size_t)r->len };
+		return true;
+	case REDIS_REPLY_NIL:
+		s->words[a->n++] = (struct span){ NULL, 0 };
+		return true;
+	case REDIS_REPLY_INTEGER:
+		snprintf(text, sizeof(text), "%lld", r->integer);
+		if (s->numbers.cap - s->numbers.n < sizeof(text))
+			return false;
+		s->words[a->n++] = (struct span){
+			s->numbers.p + s->numbers.n, strlen(text) };
+		buf_str(&s->numbers, text);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool
+starts(const char *s, const char *const *words)
+{
+	for (; *words != NULL; words++)
+		if (strncmp(s, *words, strlen(*words)) == 0)
+			return true;
+	return false;
+}
+
+/* Of an error reply. A script's own error carries Redis' word in front. */
+static enum store_status
+judge(struct store *s, const struct store_call *c, const char *error,
+    bool *drop)
+{
+	static const char *const elsewhere[] = { "READONLY", "MASTERDOWN",
+		"LOADING", "NOAUTH", "CLUSTERDOWN", NULL };
+	static const char *const away[] = { "OOM", "NOREPLICAS", "MISCONF",
+		"BUSY", NULL };
+
+	(void)s;
+	*drop = starts(error, elsewhere);
+	if (*drop || starts(error, away) || strstr(error, "-OOM ") != NULL ||
+	    strstr(error, "used memory > 'maxmemory'") != NULL) {
+		log_warn("redis: %.200s", error);
+		return STORE_AWAY;
+	}
+	log_error("script %s: %.400s", script_texts[c->script].name, error);
+	return STORE_FAULT;
+}
+
+static void
+on_reply(void *arg, const struct redisReply *reply)
+{
+	struct store *s = arg;
+	const redisReply *r = reply;
+	struct store_call *c = list_take(&s->sent);
+	struct answer a = { 0, s->words };
+	enum store_status status;
+	bool drop = false;
+
+	if (c == NULL)
+		return;
+	if (r->type == REDIS_REPLY_ERROR &&
+	    strncmp(r->str, "NOSCRIPT", 8) == 0 && !c->retried &&
+	    c->cb != NULL) {
+		c->retried = true;
+		transmit(s, c);
+		return;
+	}
+	if (r->type == REDIS_REPLY_ERROR) {
+		status = judge(s, c, r->str, &drop);
+		call_answer(c, status, NULL);
+	} else {
+		buf_reset(&s->numbers);
+		buf_room(&s->numbers, 4096);
+		if (r->type == REDIS_REPLY_ARRAY && flatten(s, r, &a))
+			call_answer(c, STORE_OK, &a);
+		else
+			call_answer(c, STORE_FAULT, NULL);
+	}
+	call_free(c);
+	if (drop)
+		link_drop(s->link);
+}
+
+static void
+on_lost(void *arg)
+{
+	struct store *s = arg;
+	struct store_call *c;
+	struct list sent = s->sent;
+
+	/* Callbacks may begin calls anew: those go to the lists as they are
+	 * from here on. */
+	if (sent.first != NULL)
+		*sent.last = NULL;
+	list_init(&s->sent);
+	while (sent.first != NULL) {
+		c = sent.first;
+		sent.first = c->next;
+		call_answer(c, STORE_AWAY, NULL);
+		call_free(c);
+	}
+}
+
+static void
+on_ready(void *arg)
+{
+	struct store *s = arg;
+	struct store_call *c;
+
+	while ((c = list_take(&s->waiting)) != NULL) {
+		if (c->cb != NULL)
+			transmit(s, c);
+		else
+			call_free(c);
+	}
+	if (s->ready_cb != NULL)
+		s->ready_cb(s->ready_arg);
+}
+
+/* ---- deadlines ---- */
+
+/* Answers those whose time is over; they stay in their list. */
+static bool
+expire(struct list *l, uint64_t now)
+{
+	bool any = false;
+
+	for (struct store_call *c = l->first; c != NULL; c = c->next)
+		if (c->cb != NULL && c->deadline <= now) {
+			any = true;
+			call_answer(c, STORE_AWAY, NULL);
+		}
+	return any;
+}
+
+static void
+on_timer(uv_timer_t *t)
+{
+	struct store *s = t->data;
+	uint64_t now = clock_ms();
+
+	while (s->waiting.first != NULL && s->waiting.first->cb == NULL)
+		call_free(list_take(&s->waiting));
+	expire(&s->waiting, now);
+	if (expire(&s->sent, now))
+		link_drop(s->link);
+	if (s->sent.first == NULL && s->waiting.first == NULL)
+		uv_timer_stop(&s->timer);
+}
+
+void
+store_eval(struct store *s, enum script script, const struct span *args,
+    size_t nargs, unsigned timeout, store_cb *cb, void *arg)
+{
+	struct store_call *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		abort(); /* there is no memory even to say so */
+	c->script = script;
+	c->nargs = nargs;
+	c->cb = cb;
+	c->arg = arg;
+	c->deadline = clock_ms() + timeout;
+	for (size_t i = 0; i < nargs; i++)
+		resp_word(&c->args, args[i]);
+	if (!uv_is_active((uv_handle_t *)&s->timer))
+		uv_timer_start(&s->timer, on_timer, TICK, TICK);
+	if (link_ready(s->link) && !c->args.oom) {
+		transmit(s, c);
+		return;
+	}
+	if (link_failing(s->link) || c->args.oom)
+		c->deadline = 0;
+	list_add(&s->waiting, c);
+}
+
+/* ---- life ---- */
+
+struct store *
+store_new(uv_loop_t *loop, const struct conf *c)
+{
+	struct store *s = calloc(1, sizeof(*s));
+	struct link_handler h = { on_ready, on_reply, on_lost, s };
+
+	if (s == NULL)
+		return NULL;
+	list_init(&s->waiting);
+	list_init(&s->sent);
+	s->link = link_new(loop, c, true, &h);
+	if (s->link == NULL) {
+		free(s);
+		return NULL;
+	}
+	uv_timer_init(loop, &s->timer);
+	s->timer.data = s;
+	return s;
+}
+
+static void
+closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void
+store_free(struct store *s)
+{
+	struct store_call *c;
+
+	if (s == NULL)
+		return;
+	link_free(s->link);
+	while ((c = list_take(&s->sent)) != NULL ||
+	    (c = list_take(&s->waiting)) != NULL) {
+		call_answer(c, STORE_AWAY, NULL);
+		call_free(c);
+	}
+	buf_clear(&s->numbers);
+	uv_close((uv_handle_t *)&s->timer, closed);
+}
+
+bool
+store_ready(const struct store *s)
+{
+	return link_ready(s->link);
+}
+
+void
+store_on_ready(struct store *s, void (*cb)(void *arg), void *arg)
+{
+	s->ready_cb = cb;
+	s->ready_arg = arg;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* Commands to Redis: one atomic script a call. While Redis is away every call
+ * fails at once or by its deadline. */
+#ifndef PALAVER_STORE_H
+#define PALAVER_STORE_H
+
+#include <uv.h>
+
+#include "conf.h"
+#include "script.h"
+#include "span.h"
+
+struct store;
+
+#define ANSWER_MAX 4096
+
+/* What a script gave back: a flat list of byte strings. */
+struct answer {
+	size_t n;
+	const struct span *v;
+};
+
+enum store_status {
+	STORE_OK,
+	STORE_AWAY,  /* no connection, deadline passed, out of memory, not a
+		      * master: nothing is known to be stored */
+	STORE_FAULT  /* the script failed or gave what it must not */
+};
+
+/* The answer lives until cb returns (n is 0 unless STORE_OK). */
+typedef void store_cb(void *arg, enum store_status status,
+    const struct answer *answer);
+
+/* c must outlive the store. NULL without memory. Starts connecting. */
+struct store *store_new(uv_loop_t *loop, const struct conf *c);
+/* Pending calls get STORE_AWAY first; the loop must turn until all its
+ * handles are closed. NULL is fine. */
+void store_free(struct store *s);
+/* Whether the connection is up and greeted. */
+bool store_ready(const struct store *s);
+/* Runs script by EVALSHA (NOSCRIPT: EVAL) with no KEYS: scripts spell the keys
+ * themselves. ARGV is the node (8 bytes of the server's run id), then args,
+ * which are copied before it returns. cb is always called, never from inside
+ * this function. timeout in ms. */
+void store_eval(struct store *s, enum script script, const struct span *args,
+    size_t nargs, unsigned timeout, store_cb *cb, void *arg);
+/* Calls cb(arg) (or stops doing so, NULL) each time that a connection came
+ * up. */
+void store_on_ready(struct store *s, void (*cb)(void *arg), void *arg);
+
+#endif

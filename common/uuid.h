@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* UUIDs as text (RFC 9562): 36 bytes, lower case once accepted. */
+#ifndef PALAVER_UUID_H
+#define PALAVER_UUID_H
+
+#include "span.h"
+
+#define UUID_LEN 36
+
+/* A fresh version 4 UUID by libuuid, with a NUL behind it. */
+void uuid_new(char out[UUID_LEN + 1]);
+/* Accepts any version, any case; out gets the lower-case form and a NUL.
+ * False, out untouched, when s is no UUID. */
+bool uuid_read(struct span s, char out[UUID_LEN + 1]);
+
+#endif

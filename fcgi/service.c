@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include "service.h"
+
+#include <stdlib.h>
+
+#include "http.h"
+
+/* Who waits for an outcome. */
+struct waiter {
+	service_cb *cb;
+	void *arg;
+	struct buf cors; /* the parameters are gone by then */
+};
+
+static void
+respond(struct waiter *w, enum error e, unsigned retry_after,
+    struct span text)
+{
+	struct buf out = { 0 };
+
+	http_write(&out, e, retry_after, buf_peek(&w->cors), text);
+	w->cb(w->arg, out.oom ? (struct span){ "", 0 } : buf_peek(&out));
+	buf_clear(&out);
+	buf_clear(&w->cors);
+	free(w);
+}
+
+static void
+on_outcome(void *arg, const struct outcome *o)
+{
+	respond(arg, o->error, o->retry_after, o->reply);
+}
+
+static void
+respond_error(struct waiter *w, enum error e, const char *payload)
+{
+	struct buf text = { 0 };
+
+	run_error(&text, (struct span){ NULL, 0 }, e, payload);
+	respond(w, e, e == ERR_STORAGE ? 1 : 0, buf_peek(&text));
+	buf_clear(&text);
+}
+
+static void
+health(struct service *s, struct waiter *w)
+{
+	if (store_ready(s->store))
+		respond(w, ERR_NONE, 0, SPAN("{\"type\":\"health\","
+		    "\"health\":{\"redis\":\"ok\"}}"));
+	else
+		respond_error(w, ERR_STORAGE, "redis");
+}
+
+static void
+preflight(struct waiter *w)
+{
+	struct buf out = { 0 };
+
+	http_write_preflight(&out, buf_peek(&w->cors));
+	w->cb(w->arg, buf_peek(&out));
+	buf_clear(&out);
+	buf_clear(&w->cors);
+	free(w);
+}
+
+void
+service_serve(struct service *s, char *const *params, struct span body,
+    service_cb *cb, void *arg)
+{
+	struct waiter *w = calloc(1, sizeof(*w));
+	struct http_request h;
+	struct actor a = { .via = VIA_HTTP };
+	struct msg *m;
+
+	if (w == NULL) {
+		cb(arg, (struct span){ "", 0 });
+		return;
+	}
+	w->cb = cb;
+	w->arg = arg;
+	http_read(&h, s->conf, params, body.n);
+	buf_span(&w->cors, h.cors);
+	switch (h.kind) {
+	case HTTP_OPERATION:
+		a.address = h.address;
+		m = h.msg;
+		h.msg = NULL;
+		run_message(s->run, &a, body, h.operation, m, h.bearer,
+		    on_outcome, w);
+		break;
+	case HTTP_HEALTH:
+		health(s, w);
+		break;
+	case HTTP_PREFLIGHT:
+		preflight(w);
+		break;
+	case HTTP_REFUSED:
+		respond_error(w, h.error, h.payload);
+		break;
+	}
+	http_clear(&h);
+}
