@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* Both halves of the operations with no Redis. */
+#include "op.h"
+
+#include <stdlib.h>
+
+#include "frame.h"
+#include "tap.h"
+
+#define ANN "568f5d1d-2bea-4790-a079-1b5ab61c6b78"
+#define BOB "1bf9ac88-5333-4751-be59-b149e11262ca"
+
+static struct conf conf;
+static struct request q;
+
+static void
+clear(void)
+{
+	msg_free(q.msg);
+	call_clear(&q.call);
+	buf_clear(&q.reply);
+	buf_clear(&q.own);
+	memset(&q, 0, sizeof(q));
+}
+
+/* Begins a request of ann's. */
+static enum step
+begin(enum via via, const char *text)
+{
+	clear();
+	if (msg_parse(span_of(text), NULL, &q.msg) != ERR_NONE)
+		return STEP_ERROR;
+	q.conf = &conf;
+	q.actor.via = via;
+	strcpy(q.actor.user, ANN);
+	strcpy(q.actor.session, BOB);
+	q.actor.bridge = via == VIA_WEBSOCKET ? SPAN("B") : SPAN("");
+	q.actor.address = SPAN("::1");
+	q.op = op_find(msg_type(q.msg));
+	return q.op->build(&q);
+}
+
+static bool
+arg_is(size_t i, const char *text)
+{
+	size_t from = i == 0 ? 0 : q.call.end[i - 1];
+
+	return i < q.call.n && span_is((struct span){ q.call.text.p + from,
+	    q.call.end[i] - from }, text);
+}
+
+static enum step
+answer(const struct span *v, size_t n)
+{
+	struct answer a = { n, v };
+
+	return q.op->render(&q, &a);
+}
+
+#define ANSWER(...) answer((const struct span[]){ __VA_ARGS__ }, \
+	sizeof((const struct span[]){ __VA_ARGS__ }) / sizeof(struct span))
+#define FRAME "{\"type\":\"channelMessage\",\"cursor\":\"g:e:1\"," \
+	"\"channelMessage\":{\"UUID\":\"u\",\"Message\":\"x\"}}"
+
+int
+main(void)
+{
+	struct span a, b;
+	struct place place;
+	char prefix[] = "p:";
+
+	conf.prefix = prefix;
+	conf.key_days = 30;
+	conf.sign_up = true;
+
+	ok(op_find(SPAN("nosuch")) == NULL, "no such operation");
+	ok(begin(VIA_HTTP, "{\"type\":\"users\",\"users\":{\"limit\":1001}}") ==
+	    STEP_ERROR && q.error == ERR_FIELD, "users beyond the limit");
+	ok(begin(VIA_HTTP, "{\"type\":\"users\"}") == STEP_CALL &&
+	    q.call.script == SCRIPT_users && arg_is(0, "p:") &&
+	    arg_is(1, "p:0:") && arg_is(2, ANN) && arg_is(6, "200"),
+	    "users asks for a page");
+	ok(ANSWER(SPAN("OK"), SPAN("1"), SPAN("ann\n" ANN "\nAnn \"A\""),
+	    SPAN("1")) == STEP_DONE && span_is(buf_peek(&q.reply),
+	    "{\"type\":\"users\",\"users\":{\"total\":1,\"received\":1,"
+	    "\"users\":[{\"UUID\":\"" ANN "\",\"Username\":\"Ann \\\"A\\\"\","
+	    "\"OnLine\":true}]}}"), "users gives it");
+	ok(begin(VIA_HTTP, "{\"type\":\"users\"}") == STEP_CALL &&
+	    ANSWER(SPAN("OK"), SPAN("1"), SPAN("nonsense"), SPAN("1")) ==
+	    STEP_ERROR, "nonsense from Redis is a fault");
+
+	ok(begin(VIA_WEBSOCKET, "{\"type\":\"channelMessage\","
+	    "\"channelMessage\":{\"message\":\"\"}}") == STEP_ERROR &&
+	    strcmp(q.payload, "message") == 0, "an empty message");
+	ok(begin(VIA_WEBSOCKET, "{\"type\":\"channelMessage\","
+	    "\"channelMessage\":{\"message\":\"x\",\"UUID\":\"7\"}}") ==
+	    STEP_ERROR && strcmp(q.payload, "UUID") == 0, "a bad UUID");
+	ok(begin(VIA_WEBSOCKET, "{\"type\":\"channelMessage\",\"id\":\"i\","
+	    "\"channelMessage\":{\"message\":\"x\",\"recipientUUID\":\"" BOB
+	    "\"}}") == STEP_CALL && arg_is(5, "p:" BOB ":" ANN) &&
+	    arg_is(6, BOB) && arg_is(9, "\"x\""), "a private message");
+	ok(ANSWER(SPAN("OK"), SPAN(FRAME), SPAN("1")) == STEP_DONE &&
+	    strstr(q.reply.p, "\"ack\",\"id\":\"i\"") != NULL &&
+	    span_is(buf_peek(&q.own), FRAME), "is acknowledged");
+	ok(begin(VIA_HTTP, "{\"type\":\"channelMessage\","
+	    "\"channelMessage\":{\"message\":\"x\"}}") == STEP_CALL &&
+	    ANSWER(SPAN("OK"), SPAN(FRAME), SPAN("1")) == STEP_DONE &&
+	    span_is(buf_peek(&q.reply), "{\"type\":\"channelMessage\","
+	    "\"channelMessage\":{\"UUID\":\"u\",\"Message\":\"x\"}}"),
+	    "over HTTP the stored message is the reply");
+
+	ok(begin(VIA_WEBSOCKET, "{\"type\":\"channelJoin\",\"channelJoin\":"
+	    "{\"recipientUUID\":\"x\"}}") == STEP_ERROR, "a bad recipient");
+	ok(begin(VIA_WEBSOCKET, "{\"type\":\"channelJoin\",\"channelJoin\":"
+	    "{\"channel\":\"UP\"}}") == STEP_ERROR, "a bad channel");
+	ok(begin(VIA_WEBSOCKET, "{\"type\":\"channelJoin\"}") == STEP_CALL &&
+	    arg_is(8, "g"), "general");
+	ok(ANSWER(SPAN("OK"), SPAN(BOB), SPAN("e"), SPAN("1"), SPAN("f"),
+	    SPAN("2"), SPAN("0"), SPAN("1"), SPAN("1"), SPAN(ANN),
+	    SPAN("\"ann\""), SPAN("1"), SPAN(FRAME)) == STEP_DONE &&
+	    q.effect.kind == EFFECT_JOINED && q.effect.places[0].seq == 1 &&
+	    q.effect.places[1].seq == 2 &&
+	    strstr(q.reply.p, "\"messages\":[{\"UUID\":\"u\"") != NULL,
+	    "channelJoin gives messages and users");
+
+	ok(begin(VIA_HTTP, "{\"type\":\"signIn\",\"signIn\":{\"username\":"
+	    "\"Ann\",\"password\":\"short\"}}") == STEP_ERROR &&
+	    strcmp(q.payload, "password") == 0, "a short password");
+	ok(begin(VIA_HTTP, "{\"type\":\"signIn\",\"signIn\":{\"username\":"
+	    "\"Ann\",\"password\":\"secret123\"}}") == STEP_CALL &&
+	    q.call.script == SCRIPT_find && arg_is(2, "ann"),
+	    "a sign-in looks up the folded name");
+	ok(ANSWER(SPAN("OK"), SPAN(""), SPAN("")) == STEP_HASH &&
+	    q.against[0] == '\0', "an unknown name costs a hash as well");
+	q.hash_fits = true;
+	strcpy(q.hash, "H");
+	ok(q.op->build(&q) == STEP_CALL && q.call.script == SCRIPT_grant &&
+	    arg_is(2, "new") && arg_is(7, "H"), "and is created");
+	ok(ANSWER(SPAN("AGAIN")) == STEP_CALL && q.call.script == SCRIPT_find,
+	    "another won the name: look again");
+	ok(ANSWER(SPAN("OK"), SPAN(ANN), SPAN("stored")) == STEP_HASH &&
+	    strcmp(q.against, "stored") == 0, "and verify");
+	q.hash_fits = false;
+	ok(q.op->build(&q) == STEP_ERROR && q.error == ERR_PASSWORD,
+	    "a wrong password");
+
+	ok(frame_private_notice(SPAN("{\"type\":\"sys\",\"cursor\":\"u:x\","
+	    "\"sys\":{\"type\":\"channelMessage\",\"channelMessage\":"
+	    "{\"SenderUUID\":\"" ANN "\",\"RecipientUUID\":\"" BOB
+	    "\",\"UUID\":\"u\"}}}"), &a, &b) && span_is(a, ANN) &&
+	    span_is(b, BOB), "a private notice");
+	ok(!frame_private_notice(SPAN(FRAME), &a, &b), "and none");
+	ok(!op_read_place(SPAN("e"), SPAN("1x"), &place) &&
+	    !op_read_place(SPAN(""), SPAN("1"), &place) &&
+	    op_read_place(SPAN("e"), SPAN("12"), &place) && place.seq == 12,
+	    "places");
+	clear();
+	return tap_end();
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+#include "utf8.h"
+#include "tap.h"
+
+int
+main(void)
+{
+	char long_name[300];
+	size_t n = 0;
+
+	ok(utf8_valid(SPAN("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"), &n) &&
+	    n == 4, "one to four bytes");
+	ok(!utf8_valid(SPAN("\xc0\xaf"), NULL), "overlong");
+	ok(!utf8_valid(SPAN("\xe0\x80\xaf"), NULL), "overlong, three bytes");
+	ok(!utf8_valid(SPAN("\xed\xa0\x80"), NULL), "surrogate");
+	ok(!utf8_valid(SPAN("\xf4\x90\x80\x80"), NULL), "beyond U+10FFFF");
+	ok(!utf8_valid(SPAN("\xe2\x82"), NULL), "cut off");
+	ok(!utf8_valid(SPAN("a\0b"), NULL), "NUL");
+	ok(utf8_is_name(SPAN("Ann O'Neil \xe2\x98\x83")), "a name");
+	ok(!utf8_is_name(SPAN("")), "no name");
+	ok(!utf8_is_name(SPAN(" ann")), "blank in front");
+	ok(!utf8_is_name(SPAN("ann ")), "blank at the end");
+	ok(!utf8_is_name(SPAN("a  n")), "two blanks");
+	ok(!utf8_is_name(SPAN("a\xc2\xa0n")), "no-break space");
+	ok(!utf8_is_name(SPAN("a\xe2\x80\xae" "b")), "bidirectional override");
+	ok(!utf8_is_name(SPAN("a\xe2\x80\x8b" "b")), "zero width space");
+	ok(!utf8_is_name(SPAN("\xe3\x85\xa4")), "filler");
+	ok(!utf8_is_name(SPAN("a\nb")), "newline");
+	memset(long_name, 'x', sizeof(long_name));
+	ok(utf8_is_name((struct span){ long_name, 64 }), "64 characters");
+	ok(!utf8_is_name((struct span){ long_name, 65 }), "65 characters");
+	ok(utf8_is_message(SPAN("a\n\tb")), "a message with lines");
+	ok(!utf8_is_message(SPAN("")), "an empty message");
+	ok(!utf8_is_message(SPAN("a\rb")), "carriage return");
+	ok(utf8_is_channel(SPAN("news.2026_a-b")), "a channel's name");
+	ok(!utf8_is_channel(SPAN("-a")) && !utf8_is_channel(SPAN("A")) &&
+	    !utf8_is_channel(SPAN("")), "no channel's names");
+	return tap_end();
+}
