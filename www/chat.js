@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT
+/** The page on top of the library: rooms, people, one log, one composer. */
+import { Palaver, newUUID } from './palaver.js';
+import { Log, element } from './log.js';
+
+const STORE = `palaver:${location.pathname}`;
+const USERS_AGAIN = 1500; // ms to gather news before people are asked for
+const $ = (id) => document.getElementById(id);
+
+const chat = new Palaver();
+const log = new Log($('log'), $('newer'));
+const rooms = new Map(); // '' or a user's UUID -> {name, messages, joined, unread, draft}
+let people = []; // as users gives them
+let current = '';
+let signingUp = false;
+let usersTimer = 0;
+let countdown = 0;
+
+const load = () => JSON.parse(localStorage.getItem(STORE) ?? '{}');
+const store = (change) => localStorage.setItem(STORE, JSON.stringify({ ...load(), ...change }));
+
+function room(id) {
+  if (!rooms.has(id)) rooms.set(id, { name: '', messages: [], joined: false, unread: 0, draft: '' });
+  return rooms.get(id);
+}
+
+// ---- signing in ----
+
+const FIELD = {
+  username: 'Choose a name of 1 to 64 characters, with no blanks around it.',
+  password: 'A password has at least 8 characters.',
+};
+
+function why(error) {
+  switch (error.code) {
+    case 0: return 'The connection was lost. Try again.';
+    case 3: return FIELD[error.payload] ?? error.message;
+    case 5: return 'Wrong name or password.';
+    case 6: return 'That name is taken.';
+    case 9: return `Too many tries: wait ${error.payload} s.`;
+    case 10: return 'Signing up is closed.';
+    case 20: case 21: return 'The service is busy or away. Try again soon.';
+    default: return error.message;
+  }
+}
+
+function selectTab(up) {
+  signingUp = up;
+  $('tab-in').setAttribute('aria-selected', String(!up));
+  $('tab-up').setAttribute('aria-selected', String(up));
+  $('submit').textContent = up ? 'Sign up' : 'Sign in';
+  $('password').autocomplete = up ? 'new-password' : 'current-password';
+  $('form-hint').textContent = up ? 'At least 8 characters for the password.' : 'A free name is signed up at once.';
+  $('form-error').textContent = '';
+}
+
+async function submit(event) {
+  event.preventDefault();
+  $('submit').disabled = true;
+  $('form-error').textContent = '';
+  const name = $('name').value.trim();
+  try {
+    store({ name });
+    await chat[signingUp ? 'signUp' : 'signIn'](name, $('password').value);
+    $('password').value = '';
+    await enter();
+  } catch (error) {
+    $('form-error').textContent = why(error);
+    $(error.payload === 'username' || error.code === 6 ? 'name' : 'password').focus();
+  }
+  $('submit').disabled = false;
+}
+
+function showEntry() {
+  $('chat').hidden = true;
+  $('entry').hidden = false;
+  $('name').value = load().name ?? '';
+  $('name').focus();
+}
+
+async function enter() {
+  $('entry').hidden = true;
+  $('chat').hidden = false;
+  $('me').textContent = load().name ?? '';
+  room('').name = 'General';
+  await refreshPeople();
+  await chat.join('').catch(() => {});
+  await open(load().room ?? '');
+}
+
+function leaveAll() {
+  rooms.clear();
+  people = [];
+  current = '';
+  localStorage.setItem(STORE, JSON.stringify({ name: load().name }));
+  showEntry();
+}
+
+// ---- rooms and people ----
+
+async function refreshPeople() {
+  clearTimeout(usersTimer);
+  usersTimer = 0;
+  try {
+    people = (await chat.users({ limit: 1000 })).users;
+  } catch {
+    return; // asked again after the reconnect
+  }
+  for (const person of people) {
+    if (person.UUID === chat.user?.userUUID) {
+      $('me').textContent = person.Username;
+      store({ name: person.Username });
+    }
+    if (rooms.has(person.UUID)) room(person.UUID).name = person.Username;
+  }
+  showRooms();
+}
+
+function refreshPeopleSoon(within = USERS_AGAIN) {
+  if (!usersTimer) usersTimer = setTimeout(refreshPeople, Math.random() * within);
+}
+
+function roomButton(id, name, online) {
+  const item = element('li');
+  const button = element('button', rooms.get(id)?.unread ? 'unread' : '');
+  button.type = 'button';
+  button.dataset.testid = 'room';
+  button.dataset.room = id;
+  button.dataset.name = name;
+  button.setAttribute('aria-current', String(id === current));
+  if (online !== undefined) {
+    const dot = element('span', online ? 'dot on' : 'dot');
+    dot.setAttribute('role', 'img');
+    dot.setAttribute('aria-label', online ? 'on line' : 'away');
+    button.append(dot);
+  }
+  const unread = rooms.get(id)?.unread ?? 0;
+  button.append(element('span', 'label', name), element('span', 'badge', unread ? String(unread) : ''));
+  button.addEventListener('click', () => open(id));
+  item.append(button);
+  return item;
+}
+
+function showRooms() {
+  const me = chat.user?.userUUID;
+  const focus = document.activeElement?.dataset?.room;
+  const sorted = [...people].sort((a, b) => b.OnLine - a.OnLine);
+  $('general').replaceChildren(roomButton('', 'General'));
+  $('people').replaceChildren(...sorted.map((p) => roomButton(p.UUID, p.UUID === me ? `${p.Username} (notes to self)` : p.Username, p.OnLine)));
+  $('online-count').textContent = `${people.filter((p) => p.OnLine).length} on line`;
+  if (focus !== undefined) document.querySelector(`[data-room="${CSS.escape(focus)}"]`)?.focus();
+  const unread = [...rooms.values()].reduce((n, r) => n + r.unread, 0);
+  document.title = unread ? `(${unread}) Palaver` : 'Palaver';
+}
+
+async function open(id) {
+  room(current).draft = $('text').value;
+  if (id && !people.some((p) => p.UUID === id)) id = '';
+  current = id;
+  store({ room: id });
+  const r = room(id);
+  r.unread = 0;
+  if (id) r.name = people.find((p) => p.UUID === id).Username;
+  $('text').value = r.draft;
+  $('room-name').textContent = r.name;
+  closeMenu();
+  grow();
+  showRooms();
+  show();
+  if (!r.joined) await chat.join(id).catch(() => {});
+  $('text').focus();
+}
+
+const context = {
+  get me() {
+    return chat.user?.userUUID;
+  },
+  retry: (message) => transmit(current, message),
+  remove: (message) => {
+    const r = room(current);
+    r.messages = r.messages.filter((m) => m !== message);
+    show();
+  },
+};
+
+function show() {
+  log.show(room(current).messages, context);
+}
+
+function changed(id, fresh) {
+  if (id === current) log.update(room(id).messages, context, fresh);
+}
+
+/** Puts a stored message in its place: by seq, once. */
+function take(r, message) {
+  const at = r.messages.findIndex((m) => m.UUID === message.UUID);
+  if (at >= 0) r.messages.splice(at, 1);
+  r.messages.push(message);
+  r.messages.sort((a, b) => (a.seq ?? Infinity) - (b.seq ?? Infinity));
+}
+
+// ---- sending ----
+
+async function transmit(id, message) {
+  message.state = 'sending';
+  changed(id);
+  try {
+    const ack = await chat.send(id, message.Message, message.UUID);
+    message.seq = ack.seq;
+    message.state = 'sent';
+  } catch (error) {
+    message.state = 'failed';
+    message.why = why(error);
+  }
+  changed(id);
+}
+
+function send(event) {
+  event.preventDefault();
+  const text = $('text').value.trim();
+  if (!text) return;
+  $('text').value = '';
+  grow();
+  const message = {
+    UUID: newUUID(), SenderUUID: chat.user?.userUUID, Sender: { Username: $('me').textContent },
+    Message: text, CreatedAt: new Date().toISOString(), state: 'sending',
+  };
+  room(current).messages.push(message);
+  changed(current, message);
+  transmit(current, message);
+}
+
+function grow() {
+  $('text').style.height = 'auto';
+  $('text').style.height = `${$('text').scrollHeight + 2}px`;
+}
+
+// ---- what the library tells ----
+
+chat.addEventListener('authorized', ({ detail }) => store({ key: detail.accessKey }));
+chat.addEventListener('signedOut', leaveAll);
+
+chat.addEventListener('joined', ({ detail }) => {
+  const r = room(detail.recipientUUID);
+  r.joined = true;
+  for (const message of detail.messages) take(r, message);
+  if (detail.recipientUUID === current) {
+    $('room-state').textContent = current ? '' : `${detail.total} here`;
+    changed(current);
+  }
+});
+
+chat.addEventListener('message', ({ detail }) => {
+  const id = chat.channelOf(detail);
+  const r = room(id);
+  take(r, detail);
+  if (id !== current || document.hidden) {
+    if (detail.SenderUUID !== context.me) r.unread += 1;
+    showRooms();
+  }
+  changed(id, detail);
+});
+
+chat.addEventListener('sys', ({ detail }) => {
+  if (detail.type === 'channelMessage') {
+    if (detail.SenderUUID !== context.me) {
+      room(detail.SenderUUID).unread += 1;
+      if (people.some((p) => p.UUID === detail.SenderUUID)) showRooms();
+      else refreshPeopleSoon();
+    }
+    return;
+  }
+  refreshPeopleSoon(detail.type === 'users' ? detail.after * 1000 : USERS_AGAIN);
+});
+chat.addEventListener('leave', () => refreshPeopleSoon());
+
+chat.addEventListener('state', ({ detail }) => {
+  clearInterval(countdown);
+  $('banner').dataset.state = detail.state;
+  $('retry').hidden = detail.state !== 'waiting';
+  if (detail.state === 'connecting') $('banner-text').textContent = 'Connecting…';
+  if (detail.state === 'waiting') {
+    for (const r of rooms.values()) r.joined = false;
+    const at = Date.now() + detail.wait;
+    const tell = () => {
+      $('banner-text').textContent = `Not connected. Trying again in ${Math.max(1, Math.ceil((at - Date.now()) / 1000))} s.`;
+    };
+    tell();
+    countdown = setInterval(tell, 1000);
+  }
+  if (detail.state === 'live' && chat.user) refreshPeopleSoon();
+});
+
+// ---- the page ----
+
+function closeMenu() {
+  $('rooms').classList.remove('open');
+  $('menu').setAttribute('aria-expanded', 'false');
+}
+
+$('menu').addEventListener('click', () => {
+  $('menu').setAttribute('aria-expanded', String($('rooms').classList.toggle('open')));
+});
+$('log').addEventListener('click', closeMenu);
+$('tab-in').addEventListener('click', () => selectTab(false));
+$('tab-up').addEventListener('click', () => selectTab(true));
+$('sign').addEventListener('submit', submit);
+$('sign-out').addEventListener('click', () => chat.signOut());
+$('retry').addEventListener('click', () => chat.retry());
+$('compose').addEventListener('submit', send);
+$('text').addEventListener('input', grow);
+$('text').addEventListener('keydown', (event) => {
+  if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) send(event);
+});
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden || $('chat').hidden) return;
+  room(current).unread = 0;
+  showRooms();
+});
+
+chat.connect();
+const { key } = load();
+if (key) {
+  chat.resume(key).then(enter, (error) => {
+    if (error.code === 4) leaveAll();
+    else location.reload();
+  });
+} else {
+  showEntry();
+}
