@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+// For the tests in JavaScript: real servers in a temporary directory, TAP.
+import { spawn, execFileSync } from 'node:child_process';
+import { mkdtempSync, openSync, readFileSync, readdirSync, rmSync, existsSync, writeFileSync, chmodSync } from 'node:fs';
+import { createServer } from 'node:net';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join, dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import WebSocket from 'ws';
+
+export const top = dirname(dirname(fileURLToPath(import.meta.url)));
+const build = process.env.PALAVER_BUILD;
+export const work = mkdtempSync(join(tmpdir(), 'palaver-'));
+chmodSync(work, 0o755);
+const children = new Map();
+let count = 0;
+let bad = 0;
+
+export function ok(good, what, detail = '') {
+  count += 1;
+  if (!good) bad += 1;
+  console.log(`${good ? '' : 'not '}ok ${count} - ${what}`);
+  if (!good && detail) console.log(`# ${detail}`);
+}
+export const is = (got, wanted, what) => ok(Object.is(got, wanted), what, `got ${JSON.stringify(got)}, wanted ${JSON.stringify(wanted)}`);
+
+/** Until fn gives something true; what it gave. */
+export async function until(what, fn, ms = 20000) {
+  const end = Date.now() + ms;
+  for (;;) {
+    const got = await fn();
+    if (got) return got;
+    if (Date.now() > end) throw new Error(`waited in vain for ${what}`);
+    await new Promise((r) => setTimeout(r, 20));
+  }
+}
+
+export function freePort() {
+  return new Promise((resolve) => {
+    const s = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = s.address();
+      s.close(() => resolve(port));
+    });
+  });
+}
+
+export function start(name, command, args, env = {}) {
+  const out = openSync(join(work, `${name}.log`), 'a');
+  const child = spawn(command, args, {
+    stdio: ['ignore', out, out],
+    env: {
+      ...process.env, PALAVER_REDIS: `unix:${work}/redis.sock`, PALAVER_PASSWORD_COST: 'minimal', PALAVER_SOCKET_MODE: '0666',
+      ASAN_OPTIONS: `detect_leaks=1:log_path=${work}/asan`, ...env,
+    },
+  });
+  children.set(name, child);
+  return child;
+}
+
+const answers = (socketPath, path) => new Promise((resolve) => {
+  http.get({ socketPath, path }, (r) => {
+    r.resume();
+    resolve(r.statusCode === 200);
+  }).on('error', () => resolve(false));
+});
+
+export async function startRedis(...args) {
+  start('redis', 'redis-server', ['--port', '0', '--unixsocket', `${work}/redis.sock`, '--save', '', '--dir', work, ...args]);
+  await until('Redis', () => existsSync(`${work}/redis.sock`));
+}
+export async function startResponder(name, env) {
+  start(name, `${build}/fcgi/palaver.fcgi`, ['--listen', `unix:${work}/${name}.sock`], env);
+  await until(name, () => existsSync(`${work}/${name}.sock`));
+}
+export async function startBridge(name, env) {
+  start(name, `${build}/bridge/palaver-bridge`, ['--listen', `unix:${work}/${name}.sock`], env);
+  await until(name, () => answers(`${work}/${name}.sock`, '/health'));
+}
+/** Starts nginx in front of them; its URL. */
+export async function startNginx(responders, bridges) {
+  const port = await freePort();
+  const path = (n) => `${work}/${n}.sock`;
+  writeFileSync(`${work}/nginx.conf`, execFileSync('sh', [`${top}/conf/nginx-site`, work, `127.0.0.1:${port}`, `${top}/www`,
+    responders.map(path).join(' '), bridges.map(path).join(' ')]));
+  start('nginx', 'nginx', ['-c', `${work}/nginx.conf`, '-e', `${work}/nginx.log`]);
+  const url = `http://127.0.0.1:${port}`;
+  await until('nginx', () => fetch(`${url}/api/health`).then((r) => r.ok, () => false));
+  return url;
+}
+
+export async function post(url, type, body) {
+  const r = await fetch(`${url}/api/${type}`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
+  return { status: r.status, ...(await r.json()) };
+}
+
+/** A WebSocket that keeps all its frames. */
+export class Client {
+  frames = [];
+  code = 0;
+  #at = 0;
+  static open(url, options) {
+    const c = new Client();
+    c.ws = new WebSocket(url, { perMessageDeflate: false, ...options });
+    c.ws.on('message', (m) => c.frames.push(JSON.parse(m)));
+    c.ws.on('close', (code, reason) => {
+      c.code = code;
+      c.reason = String(reason);
+    });
+    c.ws.on('error', (e) => {
+      c.error = e;
+    });
+    return until('a connection', () => c.error || c.frames.length > 0).then(() => c);
+  }
+  send(frame) {
+    this.ws.send(typeof frame === 'string' ? frame : JSON.stringify(frame));
+  }
+  /** The next frame that is not taken yet and of that type (all before it are passed over). */
+  async next(type) {
+    return until(type, () => {
+      for (; this.#at < this.frames.length; this.#at += 1) {
+        if (this.frames[this.#at].type === type) return this.frames[this.#at++];
+      }
+      return null;
+    });
+  }
+  async take() {
+    await until('a frame', () => this.frames.length > this.#at);
+    return this.frames[this.#at++];
+  }
+  async ask(frame, type) {
+    this.send(frame);
+    return this.next(type ?? frame.type);
+  }
+}
+
+export function stop(name, signal = 'SIGTERM') {
+  const child = children.get(name);
+  children.delete(name);
+  return new Promise((resolve) => {
+    child.once('exit', (code) => resolve(code));
+    child.kill(signal);
+  });
+}
+
+/** Ends the programs well, then the rest; prints the plan. */
+export async function end(...names) {
+  for (const name of names) is(await stop(name), 0, `${name} ends well`);
+  const found = readdirSync(work).filter((f) => f.startsWith('asan')).map((f) => readFileSync(join(work, f), 'utf8')).join('\n');
+  is(found.slice(0, 4000), '', 'the sanitizers found nothing');
+  for (const name of [...children.keys()]) await stop(name);
+  console.log(`1..${count}`);
+  process.exit(bad ? 1 : 0);
+}
+
+process.on('exit', () => {
+  for (const child of children.values()) child.kill('SIGTERM');
+  rmSync(work, { recursive: true, force: true });
+});
+for (const fatal of ['uncaughtException', 'unhandledRejection']) {
+  process.on(fatal, (e) => {
+    console.log(`not ok ${count + 1} - ${e.stack}`);
+    for (const name of children.keys()) {
+      try {
+        console.log(`# ${name}: ${readFileSync(join(work, `${name}.log`), 'utf8').slice(-800).replace(/\n/g, '\n# ')}`);
+      } catch { /* it wrote none */ }
+    }
+    process.exit(1);
+  });
+}
