@@ -6,12 +6,12 @@
 #include <libwebsockets.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "buf.h"
 #include "limits.h"
 #include "log.h"
 #include "origin.h"
+#include "socket_file.h"
 
 #define CLOSE_WAIT 5          /* s for the peer to answer a close */
 #define TX_PACKET (256 * 1024) /* bytes of one send; else lws cuts them */
@@ -335,8 +335,11 @@ ws_new(uv_loop_t *loop, const struct conf *conf, const struct ws_handler *h)
 		free(w);
 		return NULL;
 	}
-	if (path != NULL && chmod(path, conf->socket_mode) != 0)
-		log_warn("%s: cannot set its mode", path);
+	if (path != NULL && !socket_file_open_to(path, conf)) {
+		lws_context_destroy(w->context);
+		free(w);
+		return NULL;
+	}
 	return w;
 }
 

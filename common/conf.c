@@ -3,12 +3,9 @@
 
 #include <errno.h>
 #include <sodium.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "log.h"
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "unknown"
@@ -61,7 +58,8 @@ static const struct setting table[] = {
 	{ "message_rate", KIND_RATE, AT(message_rate), "30/10", 0, 0, NULL,
 	    "messages of a user, count/seconds; 0: no limit" },
 	{ "sign_in_rate", KIND_RATE, AT(sign_in_rate), "10/60", 0, 0, NULL,
-	    "wrong passwords for a name from an address; 0: no limit" },
+	    "wrong passwords for a name from an address, count/seconds; 0:"
+	    " no limit" },
 	{ "history", KIND_NUMBER, AT(history), "10000", 1, 1000000, NULL,
 	    "messages kept of a channel" },
 	{ "history_days", KIND_NUMBER, AT(history_days), "30", 1, 3650, NULL,
@@ -87,6 +85,8 @@ bad(const char *where, const char *name, const char *why)
 	return false;
 }
 
+/* RFC 3986, section 2.1; a % that begins no escape stands for itself. NULL
+ * without memory or when it holds an escaped NUL. */
 static char *
 percent_decoded(const char *from, size_t n)
 {
@@ -104,9 +104,14 @@ percent_decoded(const char *from, size_t n)
 			*at++ = from[i];
 		}
 	}
-	if (out != NULL)
-		*at = '\0';
-	return out;
+	if (out == NULL)
+		return NULL;
+	*at = '\0';
+	if (strlen(out) == (size_t)(at - out))
+		return out;
+	sodium_memzero(out, n + 1);
+	free(out);
+	return NULL;
 }
 
 static void
@@ -163,6 +168,8 @@ read_host_port(struct redis_address *r, const char *s, size_t n)
 	if (end - s >= 2 && *s == '[' && end[-1] == ']') {
 		s++;
 		end--;
+	} else if (strcspn(s, "[]:") < (size_t)(end - s)) {
+		return false;
 	}
 	r->port = (int)port;
 	r->host = end == s ? strdup("127.0.0.1") :
@@ -203,10 +210,12 @@ read_redis(struct redis_address *r, const char *s)
 		colon = memchr(s, ':', (size_t)(at - s));
 		if (colon == NULL)
 			return usage;
-		if (colon > s)
-			r->user = percent_decoded(s, (size_t)(colon - s));
 		r->password = percent_decoded(colon + 1,
 		    (size_t)(at - colon - 1));
+		if (colon > s)
+			r->user = percent_decoded(s, (size_t)(colon - s));
+		if (r->password == NULL || (colon > s && r->user == NULL))
+			return usage;
 		s = at + 1;
 	}
 	slash = strchr(s, '/');
@@ -263,6 +272,9 @@ set(struct conf *c, const struct setting *s, const char *value)
 	switch (s->kind) {
 	case KIND_TEXT:
 		free(*(char **)at);
+		*(char **)at = NULL;
+		if (*value == '\0' && s->preset == NULL)
+			return NULL;
 		*(char **)at = strdup(value);
 		return *(char **)at == NULL ? "out of memory" : NULL;
 	case KIND_SWITCH:
@@ -334,10 +346,15 @@ read_file(struct conf *c, const char *path)
 	if (f == NULL)
 		return bad("--config", path, strerror(errno));
 	for (int n = 1; ok && fgets(line, sizeof(line), f) != NULL; n++) {
+		bool whole = strchr(line, '\n') != NULL || feof(f);
 		char *name = trimmed(line), *equals = strchr(name, '=');
 		const struct setting *s;
 
 		snprintf(where, sizeof(where), "%s:%d", path, n);
+		if (!whole) {
+			ok = bad(where, "syntax", "the line is too long");
+			break;
+		}
 		if (*name == '\0' || *name == '#')
 			continue;
 		if (equals == NULL) {
@@ -357,7 +374,8 @@ read_file(struct conf *c, const char *path)
 	return ok;
 }
 
-/* REDIS_URL, or REDIS_ADDRESS with REDIS_PASSWORD. */
+/* REDIS_URL, or REDIS_ADDRESS with REDIS_PASSWORD. PALAVER_REDIS wins over
+ * all three. */
 static bool
 read_redis_environment(struct conf *c)
 {
@@ -387,7 +405,7 @@ read_redis_environment(struct conf *c)
 static bool
 read_environment(struct conf *c)
 {
-	if (!read_redis_environment(c))
+	if (getenv("PALAVER_REDIS") == NULL && !read_redis_environment(c))
 		return false;
 	for (size_t i = 0; i < SETTINGS; i++) {
 		char name[64] = "PALAVER_";
@@ -442,13 +460,29 @@ flag_value(int argc, char **argv, int *i, const char *name, size_t n)
 	return NULL;
 }
 
+/* Refuses argv[i]. What cannot be a flag's name is not repeated but called by
+ * its place: it may hold a mistyped secret. */
+static bool
+bad_argument(char **argv, int i)
+{
+	size_t n = strspn(argv[i], "abcdefghijklmnopqrstuvwxyz0123456789_-");
+	char name[64];
+
+	if (strncmp(argv[i], "--", 2) == 0 &&
+	    (argv[i][n] == '\0' || argv[i][n] == '='))
+		snprintf(name, sizeof(name), "%.*s", (int)n, argv[i]);
+	else
+		snprintf(name, sizeof(name), "argument %d", i);
+	return bad("flag", name, "not understood");
+}
+
 /* Either reads the file (what is 0) or the settings (1). */
 static bool
 read_flags(struct conf *c, int argc, char **argv, int what)
 {
 	for (int i = 1; i < argc; i++) {
 		const char *value = flag_value(argc, argv, &i, "config", 6);
-		const char *name = argv[i] + 2;
+		const char *name;
 		const struct setting *s;
 
 		if (value != NULL) {
@@ -460,10 +494,13 @@ read_flags(struct conf *c, int argc, char **argv, int what)
 		    strcmp(argv[i], "--check") == 0)
 			continue;
 		if (strncmp(argv[i], "--", 2) != 0)
-			return bad("argument", argv[i], "not understood");
+			return bad_argument(argv, i);
+		name = argv[i] + 2;
+		if (strcmp(name, "config") == 0)
+			return bad("flag", name, "needs a value");
 		s = find(name, strcspn(name, "="));
 		if (s == NULL)
-			return bad("flag", argv[i], "not understood");
+			return bad_argument(argv, i);
 		value = flag_value(argc, argv, &i, s->name, strlen(s->name));
 		if (value == NULL)
 			return bad("flag", s->name, "needs a value");

@@ -15,7 +15,7 @@ names() {
 
 # A C string, a line a line.
 quoted() {
-	sed 's/[\\"]/\\&/g; s/	/\\t/g; s/^/	"/; s/$/\\n"/'
+	sed 's/[\\"?]/\\&/g; s/	/\\t/g; s/^/	"/; s/$/\\n"/'
 }
 
 if [ "$what" = list ]; then
@@ -38,6 +38,7 @@ for name in $(names); do
 	echo ','
 	sum=$( (echo '#!lua'; cat "$work") | sha1sum | cut -d' ' -f1)
 	sum6=$(sha1sum <"$work" | cut -d' ' -f1)
+	[ ${#sum} -eq 40 ] && [ ${#sum6} -eq 40 ]
 	printf '\t"%s",\n\t"%s" },\n' "$sum" "$sum6"
 done
 echo '};'

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "link.h"
+#include "log.h"
 
 #define PING_EVERY 5000 /* ms of silence */
 #define PONG_WITHIN 2000 /* ms */
@@ -14,6 +15,7 @@
 struct channel {
 	struct span name; /* first: the tree compares it; owned */
 	struct feed *feed;
+	struct channel *next; /* of those to forget */
 	bool wanted;      /* false: only acknowledgements are awaited */
 	int acks;         /* of SUBSCRIBE still to come */
 };
@@ -26,6 +28,7 @@ struct feed {
 	uint64_t heard;     /* ms */
 	bool pinged;
 	bool was_ready;
+	bool refused;       /* said once a connection */
 };
 
 static int
@@ -99,6 +102,10 @@ on_reply(void *arg, const struct redisReply *reply)
 
 	f->heard = clock_ms();
 	f->pinged = false;
+	if (r->type == REDIS_REPLY_ERROR && !f->refused) {
+		f->refused = true;
+		log_error("redis: a subscription is refused: %.200s", r->str);
+	}
 	if (r->type != REDIS_REPLY_ARRAY || r->elements != 3 ||
 	    !is_text(r->element[0]) || !is_text(r->element[1]))
 		return; /* a pong */
@@ -128,24 +135,33 @@ static void
 subscribe_visit(const void *node, VISIT which, void *closure)
 {
 	struct channel *c = *(struct channel *const *)node;
+	struct channel **unwanted = closure;
 
-	(void)closure;
 	if (which != postorder && which != leaf)
 		return;
 	c->acks = 0;
-	if (c->wanted)
+	if (c->wanted) {
 		subscribe(c);
+	} else {
+		c->next = *unwanted;
+		*unwanted = c;
+	}
 }
 
 static void
 on_ready(void *arg)
 {
 	struct feed *f = arg;
+	struct channel *c, *unwanted = NULL;
 
 	f->heard = clock_ms();
-	f->pinged = false;
+	f->pinged = f->refused = false;
 	f->was_ready = true;
-	twalk_r(f->tree, subscribe_visit, NULL);
+	twalk_r(f->tree, subscribe_visit, &unwanted);
+	while ((c = unwanted) != NULL) {
+		unwanted = c->next;
+		forget(c);
+	}
 }
 
 static void

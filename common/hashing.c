@@ -192,6 +192,11 @@ hashing_new(uv_loop_t *loop, enum password_cost cost)
 
 	if (h == NULL)
 		return NULL;
+	if (sodium_init() < 0) {
+		log_error("libsodium does not start");
+		free(h);
+		return NULL;
+	}
 	h->cost = cost;
 	list_init(&h->waiting);
 	list_init(&h->done);

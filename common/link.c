@@ -47,16 +47,18 @@ struct link {
 	enum link_state state;
 	struct conn *conn;
 	redisReader *reader;
+	size_t unread;          /* bytes of a reply that is not yet whole */
 	struct buf out;
 	int greetings;          /* replies of the greeting still to come */
 	char node[LINK_NODE_LEN + 1];
 	int version;
-	bool failing, warned;
+	bool failing, warned, info_warned;
 	unsigned backoff;       /* ms */
 	uv_timer_t timer;       /* next attempt, or the attempt's deadline */
 	uv_prepare_t prepare;   /* writes what was appended */
 	uv_getaddrinfo_t resolve;
 	bool resolving;
+	struct addrinfo *found, *next; /* addresses, and the one to try next */
 	int handles;            /* timer and prepare not closed yet */
 	char *inbox;            /* READ_SIZE */
 };
@@ -98,15 +100,24 @@ conn_closed(uv_handle_t *handle)
 }
 
 static void
-conn_drop(struct link *l)
+conn_close(struct link *l)
 {
 	if (l->conn != NULL) {
 		l->conn->link = NULL;
 		uv_close(&l->conn->u.handle, conn_closed);
 		l->conn = NULL;
 	}
+}
+
+static void
+conn_drop(struct link *l)
+{
+	conn_close(l);
+	uv_freeaddrinfo(l->found);
+	l->found = l->next = NULL;
 	redisReaderFree(l->reader);
 	l->reader = NULL;
+	l->unread = 0;
 	buf_reset(&l->out);
 }
 
@@ -124,12 +135,14 @@ on_timer(uv_timer_t *t)
 void
 link_drop(struct link *l)
 {
-	unsigned jitter = (unsigned)rand() % (l->backoff / 2 + 1);
+	/* Processes that lost the same server must not come back in step. */
+	unsigned jitter = (unsigned)(uv_hrtime() / 1000 ^
+	    (uint64_t)uv_os_getpid()) % (l->backoff / 2 + 1);
 
 	if (l->state == LINK_CLOSED || l->state == LINK_WAITING)
 		return;
 	conn_drop(l);
-	l->failing = true;
+	l->failing = l->state != LINK_READY;
 	set_state(l, LINK_WAITING);
 	uv_timer_start(&l->timer, on_timer, l->backoff / 2 + jitter, 0);
 	l->backoff *= 2;
@@ -211,10 +224,10 @@ read_info(struct link *l, const redisReply *r)
 	snprintf(l->node, sizeof(l->node), "00000000");
 	l->version = 6;
 	if (r->type != REDIS_REPLY_STRING) {
-		if (!l->warned)
+		if (!l->info_warned)
 			log_warn("redis: INFO is refused: a restart of Redis"
 			    " will not be noticed");
-		l->warned = true;
+		l->info_warned = true;
 		return;
 	}
 	version = info_line(r->str, "redis_version:");
@@ -240,8 +253,13 @@ greeted(struct link *l, const redisReply *r)
 	} else if (r->type == REDIS_REPLY_ERROR &&
 	    strstr(r->str, "CLIENT") == NULL &&
 	    strstr(r->str, "client") == NULL) {
+		/* Redis repeats the arguments of a command that it does not
+		 * know, so those of AUTH too. */
+		const char *args = strstr(r->str, ", with args");
+
 		if (!l->failing || !l->warned)
-			log_error("redis: refused: %s", r->str);
+			log_error("redis: refused: %.*s", args == NULL ? 200 :
+			    (int)(args - r->str), r->str);
 		l->warned = true;
 		return false;
 	}
@@ -325,6 +343,7 @@ on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 		return;
 	}
 	redisReaderFeed(l->reader, b->base, (size_t)n);
+	l->unread += (size_t)n;
 	/* A handler may drop the connection: then c belongs to nobody. */
 	while (c->link != NULL) {
 		if (redisReaderGetReply(l->reader, &r) != REDIS_OK) {
@@ -333,8 +352,15 @@ on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 			link_drop(l);
 			return;
 		}
-		if (r == NULL)
+		if (r == NULL) {
+			if (l->unread <= LIMIT_REPLY)
+				return;
+			log_error("redis: a reply above %d bytes",
+			    LIMIT_REPLY);
+			link_drop(l);
 			return;
+		}
+		l->unread = l->reader->len - l->reader->pos;
 		if (l->state == LINK_READY)
 			l->handler.on_reply(l->handler.arg, r);
 		else if (!greeted(l, r))
@@ -345,33 +371,7 @@ on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 
 /* ---- connecting ---- */
 
-static void
-on_connect(uv_connect_t *req, int status)
-{
-	struct conn *c = req->data;
-	struct link *l = c->link;
-
-	if (l == NULL)
-		return;
-	if (status < 0) {
-		if (!l->failing)
-			log_warn("redis: cannot connect: %s",
-			    uv_strerror(status));
-		link_drop(l);
-		return;
-	}
-	if (c->u.handle.type == UV_TCP) {
-		uv_tcp_nodelay(&c->u.tcp, 1);
-		uv_tcp_keepalive(&c->u.tcp, 1, 15);
-	}
-	l->reader = redisReaderCreate();
-	if (l->reader == NULL ||
-	    uv_read_start(&c->u.stream, on_alloc, on_read) != 0) {
-		link_drop(l);
-		return;
-	}
-	greet(l);
-}
+static void on_connect(uv_connect_t *req, int status);
 
 static struct conn *
 conn_new(struct link *l)
@@ -391,24 +391,73 @@ conn_new(struct link *l)
 	return c;
 }
 
+/* Tries the next address; false when there is none that can be tried. */
+static bool
+connect_next(struct link *l)
+{
+	const struct addrinfo *a;
+	struct conn *c;
+
+	while ((a = l->next) != NULL) {
+		l->next = a->ai_next;
+		conn_close(l);
+		c = conn_new(l);
+		if (c == NULL)
+			return false;
+		if (uv_tcp_connect(&c->connect, &c->u.tcp, a->ai_addr,
+		    on_connect) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+on_connect(uv_connect_t *req, int status)
+{
+	struct conn *c = req->data;
+	struct link *l = c->link;
+
+	if (l == NULL)
+		return;
+	if (status < 0) {
+		if (connect_next(l))
+			return;
+		if (!l->failing)
+			log_warn("redis: cannot connect: %s",
+			    uv_strerror(status));
+		link_drop(l);
+		return;
+	}
+	if (c->u.handle.type == UV_TCP) {
+		uv_tcp_nodelay(&c->u.tcp, 1);
+		uv_tcp_keepalive(&c->u.tcp, 1, 15);
+	}
+	l->reader = redisReaderCreate();
+	if (l->reader == NULL ||
+	    uv_read_start(&c->u.stream, on_alloc, on_read) != 0) {
+		link_drop(l);
+		return;
+	}
+	greet(l);
+}
+
 static void
 on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *found)
 {
 	struct link *l = req->data;
-	struct conn *c;
 
 	l->resolving = false;
 	if (l->state == LINK_CLOSED) {
 		if (l->handles == 0)
 			free(l);
 	} else if (l->state == LINK_RESOLVING) {
-		c = status < 0 ? NULL : conn_new(l);
+		l->found = l->next = found;
+		found = NULL;
 		if (status < 0 && !l->failing)
 			log_warn("redis: cannot find the host: %s",
 			    uv_strerror(status));
 		set_state(l, LINK_CONNECTING);
-		if (c == NULL || uv_tcp_connect(&c->connect, &c->u.tcp,
-		    found->ai_addr, on_connect) != 0)
+		if (!connect_next(l))
 			link_drop(l);
 	}
 	uv_freeaddrinfo(found);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define LINE 1024
+#define LINE 1000 /* bytes with the newline */
 
 static const char *name = "palaver";
 static enum log_level highest = LOG_LEVEL_INFO;

@@ -14,9 +14,16 @@ struct msg {
 	const char *type;
 };
 
+static bool
+is_digit(struct span s, size_t at)
+{
+	return at < s.n && s.p[at] >= '0' && s.p[at] <= '9';
+}
+
 /* What json-c lets pass or mends although RFC 8259 does not: it turns lone
- * surrogates into U+FFFD and takes an escaped NUL. Outside of strings only
- * the RFC's tokens may stand (no NaN, no comments, no single quotes). */
+ * surrogates into U+FFFD, takes an escaped NUL, and the numbers 1. and -01.
+ * Outside of strings only the RFC's tokens may stand (no NaN, no comments, no
+ * single quotes). */
 static bool
 strict(struct span s)
 {
@@ -31,6 +38,12 @@ strict(struct span s)
 				in_string = true;
 			else if (strchr("{}[]:, \t\r\n-+.0123456789eEtrufalsn",
 			    c) == NULL || c == '\0')
+				return false;
+			else if (c == '.' && !is_digit(s, i + 1))
+				return false;
+			else if (c == '-' && i + 1 < s.n &&
+			    s.p[i + 1] == '0' && is_digit(s, i + 2) &&
+			    i > 0 && (s.p[i - 1] | 32) != 'e')
 				return false;
 			continue;
 		}
@@ -223,18 +236,14 @@ bool
 msg_set(struct msg *m, struct span name, struct span value)
 {
 	json_object *v = json_object_new_string_len(value.p, (int)value.n);
-	char key[64];
+	char *key = strndup(name.p, name.n);
+	bool added = v != NULL && key != NULL &&
+	    json_object_object_add(m->payload, key, v) == 0;
 
-	if (v == NULL || name.n >= sizeof(key)) {
+	free(key);
+	if (!added)
 		json_object_put(v);
-		return false;
-	}
-	memcpy(key, name.p, name.n);
-	key[name.n] = '\0';
-	if (json_object_object_add(m->payload, key, v) == 0)
-		return true;
-	json_object_put(v);
-	return false;
+	return added;
 }
 
 void

@@ -10,6 +10,7 @@
 #include "log.h"
 
 #define TICK 25 /* ms between looks at the deadlines */
+#define NUMBER 24 /* bytes of an integer's text at most */
 
 /* A call: waiting for a connection, or sent and unanswered; in the order
  * sent, which is that of the replies. */
@@ -35,7 +36,8 @@ struct store {
 	void (*ready_cb)(void *arg);
 	void *ready_arg;
 	struct span words[ANSWER_MAX];
-	struct buf numbers; /* text of integers; sized before it is used */
+	struct buf numbers; /* text of integers; never moves once it is used */
+	bool closing;
 };
 
 static void
@@ -111,7 +113,7 @@ transmit(struct store *s, struct store_call *c)
 static bool
 flatten(struct store *s, const redisReply *r, struct answer *a)
 {
-	char text[24];
+	char text[NUMBER];
 
 	if (r->type == REDIS_REPLY_ARRAY) {
 		for (size_t i = 0; i < r->elements; i++)
@@ -131,7 +133,8 @@ flatten(struct store *s, const redisReply *r, struct answer *a)
 		return true;
 	case REDIS_REPLY_INTEGER:
 		snprintf(text, sizeof(text), "%lld", r->integer);
-		if (s->numbers.cap - s->numbers.n < sizeof(text))
+		if (s->numbers.cap == 0 &&
+		    buf_room(&s->numbers, ANSWER_MAX * NUMBER) == NULL)
 			return false;
 		s->words[a->n++] = (struct span){
 			s->numbers.p + s->numbers.n, strlen(text) };
@@ -143,27 +146,31 @@ flatten(struct store *s, const redisReply *r, struct answer *a)
 }
 
 static bool
-starts(const char *s, const char *const *words)
+says(const char *error, const char *const *words)
 {
-	for (; *words != NULL; words++)
-		if (strncmp(s, *words, strlen(*words)) == 0)
+	char within[32];
+
+	for (; *words != NULL; words++) {
+		snprintf(within, sizeof(within), ": -%s ", *words);
+		if (strncmp(error, *words, strlen(*words)) == 0 ||
+		    strstr(error, within) != NULL)
 			return true;
+	}
 	return false;
 }
 
-/* Of an error reply. A script's own error carries Redis' word in front. */
+/* Of an error reply. It begins with Redis' word; Redis 6 puts that of a command
+ * inside a script behind the place in the script. */
 static enum store_status
-judge(struct store *s, const struct store_call *c, const char *error,
-    bool *drop)
+judge(const struct store_call *c, const char *error, bool *drop)
 {
 	static const char *const elsewhere[] = { "READONLY", "MASTERDOWN",
 		"LOADING", "NOAUTH", "CLUSTERDOWN", NULL };
 	static const char *const away[] = { "OOM", "NOREPLICAS", "MISCONF",
 		"BUSY", NULL };
 
-	(void)s;
-	*drop = starts(error, elsewhere);
-	if (*drop || starts(error, away) || strstr(error, "-OOM ") != NULL ||
+	*drop = says(error, elsewhere);
+	if (*drop || says(error, away) ||
 	    strstr(error, "used memory > 'maxmemory'") != NULL) {
 		log_warn("redis: %.200s", error);
 		return STORE_AWAY;
@@ -192,15 +199,18 @@ on_reply(void *arg, const struct redisReply *reply)
 		return;
 	}
 	if (r->type == REDIS_REPLY_ERROR) {
-		status = judge(s, c, r->str, &drop);
+		status = judge(c, r->str, &drop);
 		call_answer(c, status, NULL);
 	} else {
 		buf_reset(&s->numbers);
-		buf_room(&s->numbers, 4096);
-		if (r->type == REDIS_REPLY_ARRAY && flatten(s, r, &a))
+		if (r->type == REDIS_REPLY_ARRAY && flatten(s, r, &a)) {
 			call_answer(c, STORE_OK, &a);
-		else
+		} else {
+			log_error("script %s: its answer is no list of at most"
+			    " %d words", script_texts[c->script].name,
+			    ANSWER_MAX);
 			call_answer(c, STORE_FAULT, NULL);
+		}
 	}
 	call_free(c);
 	if (drop)
@@ -212,16 +222,9 @@ on_lost(void *arg)
 {
 	struct store *s = arg;
 	struct store_call *c;
-	struct list sent = s->sent;
 
-	/* Callbacks may begin calls anew: those go to the lists as they are
-	 * from here on. */
-	if (sent.first != NULL)
-		*sent.last = NULL;
-	list_init(&s->sent);
-	while (sent.first != NULL) {
-		c = sent.first;
-		sent.first = c->next;
+	/* Calls that callbacks begin now wait for the next connection. */
+	while ((c = list_take(&s->sent)) != NULL) {
 		call_answer(c, STORE_AWAY, NULL);
 		call_free(c);
 	}
@@ -232,30 +235,41 @@ on_ready(void *arg)
 {
 	struct store *s = arg;
 	struct store_call *c;
+	uint64_t now = clock_ms();
 
+	/* What is overdue must not go out: it would end this connection. */
 	while ((c = list_take(&s->waiting)) != NULL) {
-		if (c->cb != NULL)
+		if (c->cb != NULL && c->deadline > now) {
 			transmit(s, c);
-		else
+		} else {
+			call_answer(c, STORE_AWAY, NULL);
 			call_free(c);
+		}
 	}
-	if (s->ready_cb != NULL)
+	if (!s->closing && s->ready_cb != NULL)
 		s->ready_cb(s->ready_arg);
 }
 
 /* ---- deadlines ---- */
 
-/* Answers those whose time is over; they stay in their list. */
+/* Answers those whose time is over; they stay in their list. What callbacks
+ * begin meanwhile is left for the next look; when one frees the store, that has
+ * answered and freed all of the list. */
 static bool
-expire(struct list *l, uint64_t now)
+expire(struct store *s, struct list *l, uint64_t now)
 {
-	bool any = false;
+	struct store_call **end = l->last;
+	bool any = false, last = l->first == NULL;
 
-	for (struct store_call *c = l->first; c != NULL; c = c->next)
-		if (c->cb != NULL && c->deadline <= now) {
-			any = true;
-			call_answer(c, STORE_AWAY, NULL);
-		}
+	for (struct store_call *c = l->first; !last; c = c->next) {
+		last = &c->next == end;
+		if (c->cb == NULL || c->deadline > now)
+			continue;
+		any = true;
+		call_answer(c, STORE_AWAY, NULL);
+		if (s->closing)
+			return false;
+	}
 	return any;
 }
 
@@ -267,8 +281,8 @@ on_timer(uv_timer_t *t)
 
 	while (s->waiting.first != NULL && s->waiting.first->cb == NULL)
 		call_free(list_take(&s->waiting));
-	expire(&s->waiting, now);
-	if (expire(&s->sent, now))
+	expire(s, &s->waiting, now);
+	if (expire(s, &s->sent, now))
 		link_drop(s->link);
 	if (s->sent.first == NULL && s->waiting.first == NULL)
 		uv_timer_stop(&s->timer);
@@ -325,7 +339,10 @@ store_new(uv_loop_t *loop, const struct conf *c)
 static void
 closed(uv_handle_t *handle)
 {
-	free(handle->data);
+	struct store *s = handle->data;
+
+	buf_clear(&s->numbers);
+	free(s);
 }
 
 void
@@ -335,13 +352,13 @@ store_free(struct store *s)
 
 	if (s == NULL)
 		return;
+	s->closing = true;
 	link_free(s->link);
 	while ((c = list_take(&s->sent)) != NULL ||
 	    (c = list_take(&s->waiting)) != NULL) {
 		call_answer(c, STORE_AWAY, NULL);
 		call_free(c);
 	}
-	buf_clear(&s->numbers);
 	uv_close((uv_handle_t *)&s->timer, closed);
 }
 

@@ -82,8 +82,8 @@ is_hidden(uint32_t u)
 		else
 			high = mid;
 	}
-	return low < sizeof(hidden) / sizeof(*hidden) &&
-	    u >= hidden[low].low;
+	return (u & 0xfffe) == 0xfffe || /* the noncharacters of each plane */
+	    (low < sizeof(hidden) / sizeof(*hidden) && u >= hidden[low].low);
 }
 
 bool

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <grp.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 
 #include "log.h"
 #include "responder.h"
+#include "socket_file.h"
 
 #define BACKLOG 4096 /* less costs errors in a burst */
 
@@ -43,7 +43,6 @@ static int
 listen_unix(const struct conf *c, const char *path)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	struct group *g;
 	int fd, probe;
 	bool clear;
 
@@ -59,13 +58,10 @@ listen_unix(const struct conf *c, const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0)
 		return failed(fd, path, strerror(errno));
-	if (c->socket_group != NULL) {
-		g = getgrnam(c->socket_group);
-		if (g == NULL || chown(path, (uid_t)-1, g->gr_gid) != 0)
-			return failed(fd, path, "cannot set socket_group");
+	if (!socket_file_open_to(path, c)) {
+		close(fd);
+		return -1;
 	}
-	if (chmod(path, c->socket_mode) != 0)
-		return failed(fd, path, strerror(errno));
 	if (listen(fd, BACKLOG) != 0)
 		return failed(fd, path, strerror(errno));
 	return fd;

@@ -42,13 +42,31 @@ respond_error(struct waiter *w, enum error e, const char *payload)
 }
 
 static void
-health(struct service *s, struct waiter *w)
+on_probe(void *arg, enum store_status status, const struct answer *a)
 {
-	if (store_ready(s->store))
-		respond(w, ERR_NONE, 0, SPAN("{\"type\":\"health\","
+	(void)a;
+	if (status == STORE_OK)
+		respond(arg, ERR_NONE, 0, SPAN("{\"type\":\"health\","
 		    "\"health\":{\"redis\":\"ok\"}}"));
 	else
-		respond_error(w, ERR_STORAGE, "redis");
+		respond_error(arg, ERR_STORAGE, "redis");
+}
+
+/* Healthy is whose script Redis runs: a read of no event of the log sys. */
+static void
+health(struct service *s, struct waiter *w)
+{
+	struct call probe = { 0 };
+
+	call_begin(&probe, SCRIPT_since, s->conf);
+	call_str(&probe, "sys");
+	call_str(&probe, "");
+	call_uint(&probe, 0);
+	call_uint(&probe, 0);
+	if (!call_send(&probe, s->store, s->conf->operation_timeout, on_probe,
+	    w))
+		respond_error(w, ERR_FAULT, "");
+	call_clear(&probe);
 }
 
 static void

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2154,SC2034
 # SPDX-License-Identifier: MIT
 # Every operation with curl, through nginx: readable as documentation.
 . "$(dirname "$0")/lib.sh"
@@ -94,7 +95,8 @@ is 'the key is dead' "$(ask users '{}' -H "Authorization: Bearer $key" | status)
 is 'health' "$(curl -s -o /dev/null -w '%{http_code}' "$url/api/health")" 200
 
 # Redis goes away and comes back.
-kill -TERM "$pid_redis" && wait "$pid_redis" || true
+kill -TERM "$pid_redis"
+wait "$pid_redis" || true
 reply=$(ask users '{}' -H "Authorization: Bearer $bobkey" --max-time 5)
 is 'without Redis error 20' "$(echo "$reply" | get .error.code)" 20
 is 'with status 503' "$(echo "$reply" | status)" 503

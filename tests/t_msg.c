@@ -53,6 +53,30 @@ main(void)
 	gives("bad UTF-8", SPAN("{\"type\":\"\xff\"}"), ERR_FORM);
 	gives("NUL", SPAN("{\"type\":\"a\0\"}"), ERR_FORM);
 	gives("a raw newline", SPAN("{\"type\":\"a\n\"}"), ERR_FORM);
+	gives("low surrogate first", SPAN("{\"type\":\"\\ude00\\ud83d\"}"),
+	    ERR_FORM);
+	gives("two high surrogates", SPAN("{\"type\":\"\\ud83d\\ud83d\"}"),
+	    ERR_FORM);
+	gives("a pair that a quote cuts", SPAN("{\"type\":\"\\ud83d\"}"),
+	    ERR_FORM);
+	gives("escaped NUL in a name", SPAN("{\"type\":\"a\",\"\\u0000\":1}"),
+	    ERR_FORM);
+	gives("an escaped backslash", SPAN("{\"type\":\"a\\\\u0000\"}"),
+	    ERR_NONE);
+	gives("a small nan", SPAN("{\"type\":\"a\",\"x\":nan}"), ERR_FORM);
+	gives("Infinity", SPAN("{\"type\":\"a\",\"x\":-Infinity}"), ERR_FORM);
+	gives("a leading zero", SPAN("{\"type\":\"a\",\"x\":01}"), ERR_FORM);
+	gives("after a sign", SPAN("{\"type\":\"a\",\"x\":-01}"), ERR_FORM);
+	gives("a bare point", SPAN("{\"type\":\"a\",\"x\":1.}"), ERR_FORM);
+	gives("numbers", SPAN("{\"type\":\"a\",\"x\":[0,-0,-0.5,1e-05,1E+2]}"),
+	    ERR_NONE);
+	gives("a comma too many", SPAN("{\"type\":\"a\",\"x\":[1,]}"), ERR_FORM);
+	gives("a form feed", SPAN("{\"type\":\"a\"}\f"), ERR_FORM);
+	gives("a NUL behind", SPAN("{\"type\":\"a\"}\0"), ERR_FORM);
+	gives("16 levels", SPAN("{\"type\":\"a\",\"x\":"
+	    "[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]}"), ERR_NONE);
+	gives("17 levels", SPAN("{\"type\":\"a\",\"x\":"
+	    "[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]}"), ERR_FORM);
 	memset(deep, '[', sizeof(deep));
 	gives("deep", (struct span){ deep, sizeof(deep) }, ERR_FORM);
 	memset(big, ' ', LIMIT_FRAME + 1);
@@ -72,6 +96,20 @@ main(void)
 	ok(msg_string(m, "z", &s) == FIELD_ABSENT, "absent");
 	ok(msg_top_string(m, "sessionUUID", &s) == FIELD_OK &&
 	    span_is(s, "s"), "at the top");
+	msg_free(m);
+
+	ok(msg_parse(SPAN("{\"id\":\"7\",\"type\":1}"), NULL, &m) == ERR_FORM &&
+	    m != NULL && span_is(msg_id(m), "7"), "an error keeps the id");
+	msg_free(m);
+	memset(deep, 'n', sizeof(deep));
+	m = msg_new("users");
+	ok(m != NULL && msg_set(m, SPAN("limit"), SPAN("5")) &&
+	    msg_set(m, SPAN("limit"), SPAN("6")) &&
+	    msg_int(m, "limit", &n) == FIELD_OK && n == 6, "the last one wins");
+	ok(msg_set(m, (struct span){ deep, sizeof(deep) }, SPAN("")),
+	    "a long name");
+	ok(msg_set(m, SPAN("n"), SPAN("99999999999999999999")) &&
+	    msg_int(m, "n", &n) == FIELD_WRONG, "digits beyond 64 bits");
 	msg_free(m);
 	return tap_end();
 }

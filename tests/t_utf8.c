@@ -26,12 +26,22 @@ main(void)
 	ok(!utf8_is_name(SPAN("a\xe2\x80\x8b" "b")), "zero width space");
 	ok(!utf8_is_name(SPAN("\xe3\x85\xa4")), "filler");
 	ok(!utf8_is_name(SPAN("a\nb")), "newline");
+	ok(!utf8_is_name(SPAN("a\xe2\xa0\x80")), "braille blank");
+	ok(!utf8_is_name(SPAN("a\xef\xb8\x8f")), "variation selector");
+	ok(!utf8_is_name(SPAN("a\xf3\xa0\x81\x81")), "tag");
+	ok(!utf8_is_name(SPAN("a\xee\x80\x80")), "private use");
+	ok(!utf8_is_name(SPAN("\xef\xb7\x90")) &&
+	    !utf8_is_name(SPAN("\xef\xbf\xbf")) &&
+	    !utf8_is_name(SPAN("\xf0\x9f\xbf\xbe")) &&
+	    !utf8_is_name(SPAN("\xf3\x9f\xbf\xbf")), "noncharacters");
+	ok(utf8_is_name(SPAN("\xf0\x9f\xbf\xbd")), "not their neighbour");
 	memset(long_name, 'x', sizeof(long_name));
 	ok(utf8_is_name((struct span){ long_name, 64 }), "64 characters");
 	ok(!utf8_is_name((struct span){ long_name, 65 }), "65 characters");
 	ok(utf8_is_message(SPAN("a\n\tb")), "a message with lines");
 	ok(!utf8_is_message(SPAN("")), "an empty message");
 	ok(!utf8_is_message(SPAN("a\rb")), "carriage return");
+	ok(!utf8_is_message(SPAN("a\xc2\x9b" "b")), "a C1 control");
 	ok(utf8_is_channel(SPAN("news.2026_a-b")), "a channel's name");
 	ok(!utf8_is_channel(SPAN("-a")) && !utf8_is_channel(SPAN("A")) &&
 	    !utf8_is_channel(SPAN("")), "no channel's names");

@@ -1,0 +1,72 @@
+# shellcheck shell=sh disable=SC2154,SC2034
+# SPDX-License-Identifier: MIT
+# The arrows of the house: base <- wire <- model <- store <- operations <-
+# programs, from the includes; and who may know which library.
+set -eu
+cd "$(dirname "$0")/.."
+count=0 bad=0
+
+# The layers of common/, lowest first: the one place that says so.
+layers='span buf clock limits log uuid
+error utf8 msg frame origin access_key
+conf scope socket_file
+script link store call feed hashing reaper
+op op_table op_sign_in op_sign_out op_users op_channel_join op_channel_leave op_channel_message run'
+
+check() { # WHAT FOUND: nothing may be found
+	count=$((count + 1))
+	if [ -z "$2" ]; then
+		echo "ok $count - $1"
+	else
+		bad=$((bad + 1))
+		echo "not ok $count - $1"
+		echo "$2" | sed 's/^/# /'
+	fi
+}
+layer() {
+	echo "$layers" | awk -v name="$1" '{ for (i = 1; i <= NF; i++) if ($i == name) print NR }'
+}
+
+wrong=
+for file in common/*.c common/*.h; do
+	name=$(basename "$file" | sed 's/\.[ch]$//')
+	own=$(layer "$name")
+	[ -n "$own" ] || wrong="$wrong $file:no-layer"
+	for include in $(sed -n 's/^#include "\(.*\)\.h"$/\1/p' "$file"); do
+		[ "$include" = script_list ] && continue
+		[ "$(layer "$include")" -le "${own:-0}" ] || wrong="$wrong $file->$include"
+	done
+done
+check 'arrows in common/ point down' "$wrong"
+check 'common/ knows no program' "$(grep -lE '#include "(\.\./)?(fcgi|bridge)/' common/*.[ch] || true)"
+for pair in 'fcgi bridge' 'bridge fcgi'; do
+	# shellcheck disable=SC2086 # two words
+	set -- $pair
+	found=
+	for header in "$2"/*.h; do
+		found="$found$(grep -l "#include \"$(basename "$header")\"" "$1"/*.[ch] || true)"
+	done
+	check "$1/ never includes $2/" "$found"
+done
+only() { # LIBRARY PATTERN FILES...
+	what=$1 pattern=$2
+	shift 2
+	found=$(grep -lE "#include <($pattern)" common/*.[ch] fcgi/*.[ch] bridge/*.[ch] || true)
+	for allowed in "$@"; do
+		found=$(echo "$found" | grep -vx "$allowed" || true)
+	done
+	check "$what is known to $* only" "$found"
+}
+only libfcgi 'fcgi|fcgios' fcgi/parse.c
+only libwebsockets libwebsockets bridge/ws.c
+only json-c json-c common/msg.c
+only hiredis hiredis common/link.h common/link.c common/store.c common/feed.c
+only libuuid 'uuid/' common/uuid.c
+only libsodium sodium common/access_key.c common/conf.c common/hashing.c common/run.c
+missing=$(for f in $(git ls-files | grep -vE '\.(json|png|5|8)$|^\.gitignore$|^\.ci/' ; true); do
+	head -n 8 "$f" | grep -q 'SPDX-License-Identifier: MIT' || echo "$f"
+done)
+check 'each file has its SPDX line' "$(echo "$missing" | grep -vE '^www/icon.svg$' || true)"
+check 'the shell is clean' "$(shellcheck -x -S warning -e SC1091 conf/demo conf/install conf/nginx-site common/embed-lua.sh bootstrap tests/run tests/*.sh 2>&1 || true)"
+echo "1..$count"
+[ "$bad" -eq 0 ]

@@ -1,0 +1,105 @@
+# shellcheck shell=sh disable=SC2154,SC2034
+# SPDX-License-Identifier: MIT
+# The same smoke test under Apache (mod_cgid, mod_fcgid) and lighttpd.
+. "$(dirname "$0")/lib.sh"
+PATH=$PATH:/usr/sbin:/sbin
+start_redis
+chmod 777 "$work"
+mkdir "$work/page" "$work/bin"
+chmod 755 "$work/page" "$work/bin"
+echo page >"$work/page/index.html"
+# The servers start it themselves, as whom they like, with their environment.
+cat >"$work/bin/palaver.fcgi" <<END
+#!/bin/sh
+export PALAVER_REDIS='unix:$work/redis.sock' PALAVER_PASSWORD_COST=minimal
+export ASAN_OPTIONS='detect_leaks=0:log_path=$work/asan'
+exec '$work/bin/program' "\$@"
+END
+cp "$build/fcgi/palaver.fcgi" "$work/bin/program"
+chmod 755 "$work/bin/palaver.fcgi" "$work/bin/program"
+
+smoke() { # SERVER URL
+	ask() {
+		curl -s --max-time 10 -H 'Content-Type: application/json' -d "$2" "$url/api/$1"
+	}
+	server=$1 url=$2
+	wait_for curl -sf "$url/api/health" || {
+		not_ok "$server answers" "$(tail -n 5 "$work"/*.log)"
+		return 0
+	}
+	reply=$(ask signIn '{"signIn":{"username":"ann","password":"secret123"}}')
+	is "$server: signIn" "$(echo "$reply" | jq -r .type)" authorized
+	key=$(echo "$reply" | jq -r .authorized.accessKey)
+	session=$(echo "$reply" | jq -r .authorized.sessionUUID)
+	reply=$(ask channelJoin "{\"accessKey\":\"$key\",\"sessionUUID\":\"$session\"}")
+	is "$server: channelJoin" "$(echo "$reply" | jq -r .type)" channelJoin
+	reply=$(ask channelMessage "{\"accessKey\":\"$key\",\"channelMessage\":{\"message\":\"by $server\"}}")
+	is "$server: channelMessage" "$(echo "$reply" | jq -r .channelMessage.Message)" "by $server"
+	is "$server: a status" "$(curl -s -o /dev/null -w '%{http_code}' -H 'Content-Type: application/json' -d '{}' "$url/api/nosuch")" 404
+	reply=$(curl -s -H "Authorization: Bearer $key" "$url/api/users?limit=1")
+	is "$server: Authorization is passed" "$(echo "$reply" | jq -r .type)" users
+}
+
+apache() { # NAME PORT: the rest of the configuration on stdin
+	rest=$(cat)
+	cat >"$work/$1.conf" <<END
+ServerRoot $work
+ServerName localhost
+PidFile $work/$1.pid
+DefaultRuntimeDir $work
+Mutex file:$work default
+ErrorLog $work/$1.error.log
+Listen 127.0.0.1:$2
+$([ "$(id -u)" != 0 ] || echo 'User www-data
+Group www-data')
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so
+DocumentRoot $work/page
+<Directory $work>
+	Require all granted
+	# Else the key in Authorization never arrives.
+	CGIPassAuth On
+</Directory>
+$rest
+END
+	start "$1" apache2 -f "$work/$1.conf" -D FOREGROUND
+}
+
+port=$(free_port)
+apache cgid "$port" <<END
+LoadModule cgid_module /usr/lib/apache2/modules/mod_cgid.so
+ScriptSock $work/cgid.sock
+ScriptAlias /api $work/bin/palaver.fcgi
+END
+smoke 'Apache mod_cgid' "http://127.0.0.1:$port"
+
+port=$(free_port)
+mkdir "$work/fcgid"
+chmod 777 "$work/fcgid"
+apache fcgid "$port" <<END
+LoadModule fcgid_module /usr/lib/apache2/modules/mod_fcgid.so
+FcgidIPCDir $work/fcgid
+FcgidProcessTableFile $work/fcgid/table
+Alias /api $work/bin/palaver.fcgi
+<Directory $work/bin>
+	SetHandler fcgid-script
+	Options +ExecCGI
+</Directory>
+END
+smoke 'Apache mod_fcgid' "http://127.0.0.1:$port"
+
+port=$(free_port)
+start_responder responder
+cat >"$work/lighttpd.conf" <<END
+server.port = $port
+server.bind = "127.0.0.1"
+server.document-root = "$work/page"
+server.errorlog = "$work/lighttpd.error.log"
+server.modules = ( "mod_fastcgi" )
+fastcgi.server = ( "/api" => (( "socket" => "$work/responder.sock", "check-local" => "disable" )) )
+END
+start lighttpd lighttpd -D -f "$work/lighttpd.conf"
+smoke lighttpd "http://127.0.0.1:$port"
+end_well responder
+plan
