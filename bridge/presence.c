@@ -6,7 +6,7 @@
 
 #include "call.h"
 #include "clock.h"
-#include "limits.h"
+#include "limit.h"
 #include "log.h"
 #include "session.h"
 

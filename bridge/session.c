@@ -7,7 +7,7 @@
 
 #include "clock.h"
 #include "frame.h"
-#include "limits.h"
+#include "limit.h"
 #include "log.h"
 
 #define QUEUE_MAX 16            /* requests waiting before reading stops */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "buf.h"
-#include "limits.h"
+#include "limit.h"
 #include "log.h"
 #include "origin.h"
 #include "socket_file.h"

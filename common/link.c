@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "limits.h"
+#include "limit.h"
 #include "log.h"
 
 #define CONNECT_TIMEOUT 2000 /* ms for connecting and greeting */

@@ -5,7 +5,7 @@
 #include <json-c/json.h>
 #include <stdlib.h>
 
-#include "limits.h"
+#include "limit.h"
 #include "utf8.h"
 
 struct msg {

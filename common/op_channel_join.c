@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "frame.h"
-#include "limits.h"
+#include "limit.h"
 #include "op.h"
 
 enum { /* words of the answer */

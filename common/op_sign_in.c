@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "frame.h"
-#include "limits.h"
+#include "limit.h"
 #include "utf8.h"
 
 enum stage {

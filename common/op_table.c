@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "frame.h"
-#include "limits.h"
+#include "limit.h"
 #include "utf8.h"
 
 static const struct op *const table[] = {

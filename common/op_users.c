@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* users: everybody, by name, a page at a time. */
 #include "frame.h"
-#include "limits.h"
+#include "limit.h"
 #include "op.h"
 
 static enum step

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "frame.h"
-#include "limits.h"
+#include "limit.h"
 #include "log.h"
 
 #define ADDRESS_MAX 64

@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-#include "limits.h"
+#include "limit.h"
 
 struct range {
 	uint32_t low, high;

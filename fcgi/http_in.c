@@ -4,7 +4,7 @@
 #include <strings.h>
 
 #include "http.h"
-#include "limits.h"
+#include "limit.h"
 #include "op.h"
 #include "origin.h"
 #include "parse.h"

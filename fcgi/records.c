@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "records.h"
 
-#include "limits.h"
+#include "limit.h"
 
 enum { /* types of records */
 	BEGIN_REQUEST = 1, ABORT_REQUEST, END_REQUEST, PARAMS, STDIN, STDOUT

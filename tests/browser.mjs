@@ -77,40 +77,40 @@ await t(b, 'name').fill(bob);
 await t(b, 'sign-in').click();
 await t(b, 'composer').waitFor();
 
-await say(a, 'Hello from Ann, see https://example.org/ <b>not bold</b>');
-await text(b, 'Hello from Ann').waitFor();
-is(await text(b, 'Hello from Ann').locator('b').count(), 0, 'text is inserted as text');
-await say(b, 'Hello Ann!\nTwo lines.');
-await text(a, 'Hello Ann!').waitFor();
+await say(a, `Hello from ${ann}, see https://example.org/ <b>not bold</b>`);
+await text(b, `Hello from ${ann}`).waitFor();
+is(await text(b, `Hello from ${ann}`).locator('b').count(), 0, 'text is inserted as text');
+await say(b, `Hello ${ann}!\nTwo lines.`);
+await text(a, `Hello ${ann}!`).waitFor();
 ok(true, 'they chat in general');
 await until('sent', async () => (await a.getByTestId('message').last().getAttribute('data-state')) === 'sent');
 is(await a.locator('[data-testid=message][data-state=sending]').count(), 0, 'messages are marked sent');
 
 await a.locator(`[data-testid=room][data-name="${bob}"]`).click();
-await say(a, 'Just between us');
+await say(a, `Just between us ${port}`);
 await until('a badge', async () => /1/.test(await b.locator(`[data-testid=room][data-name="${ann}"] .badge`).textContent()));
 ok(true, 'an unread mark for a private message');
 await b.locator(`[data-testid=room][data-name="${ann}"]`).click();
-await text(b, 'Just between us').waitFor();
-await say(b, 'Sure.');
-await text(a, 'Sure.').waitFor();
+await text(b, `Just between us ${port}`).waitFor();
+await say(b, `Sure ${port}.`);
+await text(a, `Sure ${port}.`).waitFor();
 ok(true, 'they chat in private');
 await shot(a, 'private');
 
 await a.reload();
-await text(a, 'Just between us').waitFor();
-ok(await text(a, 'Sure.').count() === 1, 'a reload keeps the private history');
+await text(a, `Just between us ${port}`).waitFor();
+ok(await text(a, `Sure ${port}.`).count() === 1, 'a reload keeps the private history');
 await a.locator('[data-testid=room][data-room=""]').click();
-await text(a, 'Hello from Ann').waitFor();
-is(await text(a, 'Just between us').count(), 0, 'which stays in its room');
-ok(await text(a, 'Hello Ann!').count() === 1, 'and the general one');
+await text(a, `Hello from ${ann}`).waitFor();
+is(await text(a, `Just between us ${port}`).count(), 0, 'which stays in its room');
+ok(await text(a, `Hello ${ann}!`).count() === 1, 'and the general one');
 await shot(a, 'general');
 
 const phone = await window({ viewport: { width: 390, height: 780 }, colorScheme: 'dark' });
 await t(phone, 'name').fill(ann);
 await t(phone, 'password').fill('secret123');
 await t(phone, 'sign-in').click();
-await text(phone, 'Hello Ann!').waitFor();
+await text(phone, `Hello ${ann}!`).waitFor();
 await shot(phone, 'phone');
 
 await t(b, 'sign-out').click();

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "limits.h"
+#include "limit.h"
 #include "tap.h"
 
 static void

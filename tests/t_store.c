@@ -14,7 +14,7 @@
 #include "clock.h"
 #include "feed.h"
 #include "hashing.h"
-#include "limits.h"
+#include "limit.h"
 #include "store.h"
 #include "tap.h"
 

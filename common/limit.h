@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The bounds that are not settings, each with its unit. */
-#ifndef PALAVER_LIMITS_H
-#define PALAVER_LIMITS_H
+#ifndef PALAVER_LIMIT_H
+#define PALAVER_LIMIT_H
 
 #define LIMIT_FRAME (64 * 1024)      /* bytes of one frame or HTTP body */
 #define LIMIT_DEPTH 16               /* levels of JSON nesting */
