@@ -1,7 +1,8 @@
-# shellcheck shell=sh disable=SC2154,SC2034
+#!/bin/sh
 # SPDX-License-Identifier: MIT
 # What .env and the environment set for conf/demo: nothing; another port; a
 # Redis with a password; and which wins.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/lib.sh"
 unset PALAVER_REDIS PALAVER_SOCKET_MODE
 tree=$work/tree
@@ -28,6 +29,7 @@ demo() {
 }
 end_demo() {
 	eval "pid=\$pid_$1"
+	# Not INT: a shell ignores it in what it starts in the background.
 	kill -TERM "$pid" && wait "$pid"
 }
 said() { sed -n 's/.*Palaver is at //p' "$work/$1.log"; }
@@ -45,6 +47,11 @@ else
 	is 'and works' "$(sign_in http://localhost:5000)" authorized
 	code=0
 	sh "$tree/conf/demo" --no-install >"$work/busy.log" 2>&1 || code=$?
+	is 'a second demo on the same data ends' "$code" 1
+	like 'with a clear message' "$(tail -n 1 "$work/busy.log")" '*another demo runs*'
+	code=0
+	DEMO_STATE=$work/second sh "$tree/conf/demo" --no-install >"$work/busy.log" 2>&1 || code=$?
+	is 'one on a busy port ends as well' "$code" 1
 	like 'a busy port gets a clear message' "$(tail -n 1 "$work/busy.log")" '*port 5000 is in use*'
 	end_demo none
 fi
@@ -56,6 +63,15 @@ other=$(free_port)
 demo precedence "PORT=$other" || true
 is 'the environment wins over it' "$(said precedence)" "http://localhost:$other"
 end_demo precedence
+# Which Redis, and PALAVER_NAME: none answers at what .env says.
+printf 'PORT=%s\nREDIS_URL=redis://127.0.0.1:1\nPALAVER_SIGN_UP=off\n' "$free" >"$tree/.env"
+start redis0 redis-server --port 0 --unixsocket "$work/redis.sock" --save '' --dir "$work"
+wait_for redis-cli -s "$work/redis.sock" ping
+demo which "PALAVER_REDIS=unix:$work/redis.sock" || true
+is 'a Redis of the environment wins over that of .env, by whatever name' \
+	"$(said which)" "http://localhost:$free"
+is 'PALAVER_NAME of .env is handed through' "$(sign_in "http://localhost:$free")" error
+end_demo which
 
 redis_port=$(free_port)
 start redis redis-server --port "$redis_port" --bind 127.0.0.1 --requirepass 'pass word' --save '' --dir "$work"
