@@ -38,7 +38,6 @@ sign_in() { # URL
 		-d '{"signIn":{"username":"ann","password":"secret123"}}' | jq -r .type
 }
 
-free=$(free_port)
 if curl -s -o /dev/null http://127.0.0.1:5000/; then
 	not_ok 'port 5000 is free on this machine'
 else
@@ -55,8 +54,9 @@ else
 	like 'a busy port gets a clear message' "$(tail -n 1 "$work/busy.log")" '*port 5000 is in use*'
 	end_demo none
 fi
+free=$(free_port)
 echo "PORT=$free" >"$tree/.env"
-demo port || true
+demo port || sed 's/^/# /' "$work/port.log"
 is 'PORT of .env' "$(said port)" "http://localhost:$free"
 end_demo port
 other=$(free_port)
