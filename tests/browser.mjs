@@ -11,8 +11,10 @@ import { freePort, ok, is, until, end, top } from './lib.mjs';
 
 const shots = process.env.PALAVER_SHOTS;
 const port = await freePort();
-const env = { ...process.env, PORT: String(port), PALAVER_PASSWORD_COST: 'minimal' };
-delete env.REDIS_URL;
+const state = mkdtempSync(join(tmpdir(), 'palaver-demo-'));
+process.on('exit', () => rmSync(state, { recursive: true, force: true }));
+const env = { ...process.env, PORT: String(port), DEMO_STATE: state, PALAVER_PASSWORD_COST: 'minimal' };
+for (const name of ['REDIS_URL', 'REDIS_ADDRESS', 'REDIS_PASSWORD', 'PALAVER_REDIS']) delete env[name];
 let said = '';
 const demo = spawn('sh', [`${top}/conf/demo`, '--no-install'], { env, stdio: ['ignore', 'pipe', 'pipe'] });
 demo.stdout.on('data', (d) => { said += d; });

@@ -12,7 +12,7 @@ echo page >"$work/page/index.html"
 cat >"$work/bin/palaver.fcgi" <<END
 #!/bin/sh
 export PALAVER_REDIS='unix:$work/redis.sock' PALAVER_PASSWORD_COST=minimal
-export ASAN_OPTIONS='detect_leaks=0:log_path=$work/asan'
+export ASAN_OPTIONS='detect_leaks=1:log_path=$work/asan'
 exec '$work/bin/program' "\$@"
 END
 cp "$build/fcgi/palaver.fcgi" "$work/bin/program"
