@@ -2,73 +2,143 @@
 #include "cgi.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "limit.h"
 #include "parse.h"
+#include "reaper.h"
+
+#define BODY_TIME 30000          /* ms for the body to come */
+#define LIFE 60                  /* s, for all: see cgi_new */
+#define DRAIN (8 * 1024 * 1024)  /* bytes of a body, kept or not */
 
 extern char **environ;
 
 struct cgi {
+	uv_loop_t *loop;
+	struct service *service;
+	struct reaper *reaper;
+	struct buf body;     /* nothing when size is above LIMIT_FRAME */
+	size_t size;
 	void (*done)(void *arg);
 	void *arg;
 };
 
-/* Reads up to CONTENT_LENGTH, or to the end where the server gives none; what
- * is above the limit is read and dropped. */
-static void
-read_body(struct buf *body)
+/* How many bytes to read: up to CONTENT_LENGTH, behind which some servers
+ * never end the stream; or to its end, where they give no length. */
+static size_t
+body_most(void)
 {
 	const char *length = param(environ, "CONTENT_LENGTH");
-	size_t most = length == NULL || *length == '\0' ? SIZE_MAX :
-	    strtoul(length, NULL, 10);
+	unsigned long long n = DRAIN;
+
+	if (length != NULL && *length != '\0')
+		n = strtoull(length, NULL, 10);
+	return n < DRAIN ? (size_t)n : DRAIN;
+}
+
+static void
+read_body(struct cgi *c)
+{
+	struct pollfd in = { .fd = STDIN_FILENO, .events = POLLIN };
+	uint64_t now = clock_ms(), until = now + BODY_TIME;
+	size_t most = body_most();
 	char piece[8192];
-	ssize_t n;
 
-	for (size_t got = 0; got < most; got += (size_t)n) {
-		size_t want = most - got < sizeof(piece) ? most - got :
-		    sizeof(piece);
+	while (c->size < most && now < until) {
+		size_t want = most - c->size < sizeof(piece) ?
+		    most - c->size : sizeof(piece);
+		ssize_t n = -1;
 
-		do
+		if (poll(&in, 1, (int)(until - now)) > 0)
 			n = read(STDIN_FILENO, piece, want);
-		while (n < 0 && errno == EINTR);
+		else
+			errno = EINTR;
+		now = clock_ms();
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			continue;
 		if (n <= 0)
 			return;
-		if (body->n <= LIMIT_FRAME)
-			buf_add(body, piece, (size_t)n);
+		c->size += (size_t)n;
+		if (c->size > LIMIT_FRAME)
+			buf_clear(&c->body);
+		else
+			buf_add(&c->body, piece, (size_t)n);
 	}
 }
 
 static void
-on_response(void *arg, struct span response)
+write_all(struct span s)
+{
+	struct pollfd out = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	while (s.n > 0) {
+		ssize_t n = write(STDOUT_FILENO, s.p, s.n);
+
+		if (n > 0) {
+			s.p += n;
+			s.n -= (size_t)n;
+		} else if (n < 0 && errno == EAGAIN) {
+			poll(&out, 1, -1);
+		} else if (n == 0 || errno != EINTR) {
+			return; /* nobody reads it */
+		}
+	}
+}
+
+static void
+on_response(void *arg, uint64_t id, struct span response)
 {
 	struct cgi *c = arg;
 
-	while (response.n > 0) {
-		ssize_t n = write(STDOUT_FILENO, response.p, response.n);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		response.p += n;
-		response.n -= (size_t)n;
-	}
+	(void)id;
+	write_all(response);
 	c->done(c->arg);
-	free(c);
+}
+
+/* Where there is plain CGI there may be no daemon at all: each request clears
+ * up a little. */
+static void
+on_ready(void *arg)
+{
+	struct cgi *c = arg;
+
+	if (c->reaper == NULL)
+		c->reaper = reaper_new(c->loop, c->service->conf,
+		    c->service->store);
+}
+
+struct cgi *
+cgi_new(uv_loop_t *loop, struct service *s, void (*done)(void *arg), void *arg)
+{
+	struct cgi *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	/* A web server that leaves us no reader and no end must not leave us
+	 * there for ever: the signal's default action ends the process,
+	 * wherever it hangs. */
+	alarm(LIFE);
+	c->loop = loop;
+	c->service = s;
+	c->done = done;
+	c->arg = arg;
+	read_body(c);
+	store_on_ready(s->store, on_ready, c);
+	service_serve(s, environ, buf_peek(&c->body), c->size, on_response, c,
+	    0);
+	return c;
 }
 
 void
-cgi_serve(struct service *s, void (*done)(void *arg), void *arg)
+cgi_free(struct cgi *c)
 {
-	struct cgi *c = malloc(sizeof(*c));
-	struct buf body = { 0 };
-
 	if (c == NULL)
-		abort();
-	*c = (struct cgi){ done, arg };
-	read_body(&body);
-	service_serve(s, environ, buf_peek(&body), on_response, c);
-	buf_clear(&body);
+		return;
+	reaper_free(c->reaper);
+	buf_clear(&c->body);
+	free(c);
 }

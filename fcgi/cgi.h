@@ -4,9 +4,17 @@
 #ifndef PALAVER_CGI_H
 #define PALAVER_CGI_H
 
+#include <uv.h>
+
 #include "service.h"
 
-/* Serves the one request; calls done when the response is written. */
-void cgi_serve(struct service *s, void (*done)(void *arg), void *arg);
+struct cgi;
+
+/* Reads the request, at most 30 s, and serves it; calls done when the response
+ * is written, perhaps before it returns. NULL without memory. */
+struct cgi *cgi_new(uv_loop_t *loop, struct service *s,
+    void (*done)(void *arg), void *arg);
+/* After store_free. */
+void cgi_free(struct cgi *c);
 
 #endif

@@ -27,17 +27,20 @@ struct http_request {
 	struct span bearer;     /* points into the parameters */
 	struct span address;
 	struct span cors;       /* a foreign origin that may read it; empty */
+	const char *allow;      /* the methods of this type */
 	enum error error;
 	const char *payload;
 };
 
-/* Reads a request from its parameters; body is the number of its bytes. */
+/* Reads a request from its parameters; body is the number of bytes that came
+ * as its body. */
 void http_read(struct http_request *h, const struct conf *c,
     char *const *params, size_t body);
 void http_clear(struct http_request *h);
-/* Appends status line, header fields and text. cors as above. */
+/* Appends status line, header fields and text. retry_after in seconds, 0: none;
+ * allow and cors as above. */
 void http_write(struct buf *b, enum error e, unsigned retry_after,
-    struct span cors, struct span text);
+    const char *allow, struct span cors, struct span text);
 /* The answer to a preflight. */
 void http_write_preflight(struct buf *b, struct span cors);
 

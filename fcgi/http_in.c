@@ -76,32 +76,29 @@ decode(struct span s, char out[QUERY_VALUE], struct span *decoded)
 	return utf8_valid(*decoded, NULL);
 }
 
+/* Goes through the query's parameters and hands them to msg; NULL: the body
+ * is the message, what else stands in the URL is not ours.
+ * An access key must not stand in a URL, which is logged. */
 static void
-read_query(struct http_request *h, const char *query)
+read_query(struct http_request *h, const char *query, struct msg *msg)
 {
 	char name_room[QUERY_VALUE], value_room[QUERY_VALUE];
 
-	h->msg = msg_new(h->operation);
-	if (h->msg == NULL) {
-		refuse(h, ERR_FAULT, "");
-		return;
-	}
 	while (*query != '\0') {
 		size_t n = strcspn(query, "&"), eq = strcspn(query, "=&");
+		size_t skip = eq + (eq < n);
 		struct span name, text;
+		bool read;
 
-		if (!decode((struct span){ query, eq }, name_room, &name) ||
-		    !decode((struct span){ query + eq + (eq < n),
-		    n - eq - (eq < n) }, value_room, &text)) {
-			refuse(h, ERR_FIELD, "query");
-			return;
-		}
-		if (span_is(name, "accessKey") ||
-		    span_is(name, "userAccessKey")) {
+		read = decode((struct span){ query, eq }, name_room, &name);
+		if (read && (span_is(name, "accessKey") ||
+		    span_is(name, "userAccessKey"))) {
 			refuse(h, ERR_FIELD, "accessKey");
 			return;
 		}
-		if (name.n != 0 && !msg_set(h->msg, name, text)) {
+		if (msg != NULL && n != 0 && (!read ||
+		    !decode((struct span){ query + skip, n - skip },
+		    value_room, &text) || !msg_set(msg, name, text))) {
 			refuse(h, ERR_FIELD, "query");
 			return;
 		}
@@ -132,13 +129,17 @@ read_bearer(struct http_request *h, char *const *params)
 		h->bearer = (struct span){ v.p + n, v.n - n };
 }
 
-/* One setting governs who may ask from another origin. */
+/* One setting governs who may ask from another origin. It is echoed in a
+ * header field: only what may stand there passes. */
 static bool
 read_origin(struct http_request *h, const struct conf *c, char *const *params)
 {
 	struct span origin = span_of(value(params, "HTTP_ORIGIN"));
 	struct span host = span_of(value(params, "HTTP_HOST"));
 
+	for (size_t i = 0; i < origin.n; i++)
+		if (origin.p[i] <= ' ' || origin.p[i] > '~')
+			return false;
 	if (!origin_allowed(c->origins, origin, host))
 		return false;
 	if (origin.n != 0 && !origin_allowed("", origin, host))
@@ -146,39 +147,77 @@ read_origin(struct http_request *h, const struct conf *c, char *const *params)
 	return true;
 }
 
+/* Fewer or more bytes came than the client announced: it left midway, or the
+ * web server and we disagree on where its request ends. */
+static bool
+is_whole(char *const *params, size_t body)
+{
+	const char *length = value(params, "CONTENT_LENGTH");
+	char *end;
+
+	return *length == '\0' || (strtoull(length, &end, 10) == body &&
+	    *end == '\0');
+}
+
+static void
+read_get(struct http_request *h, char *const *params)
+{
+	h->msg = msg_new(h->operation);
+	if (h->msg == NULL)
+		refuse(h, ERR_FAULT, "");
+	else
+		read_query(h, value(params, "QUERY_STRING"), h->msg);
+}
+
+static void
+read_post(struct http_request *h, char *const *params, size_t body)
+{
+	if (!is_json(value(params, "CONTENT_TYPE")))
+		refuse(h, ERR_MEDIA, "");
+	else if (body > LIMIT_FRAME)
+		refuse(h, ERR_TOO_LARGE, "");
+	else if (!is_whole(params, body))
+		refuse(h, ERR_FORM, "body");
+	else
+		read_query(h, value(params, "QUERY_STRING"), NULL);
+}
+
 void
 http_read(struct http_request *h, const struct conf *c, char *const *params,
     size_t body)
 {
 	const char *method = value(params, "REQUEST_METHOD");
+	bool get = strcmp(method, "GET") == 0;
 	const struct op *op;
 
-	*h = (struct http_request){ .kind = HTTP_OPERATION, .payload = "" };
+	*h = (struct http_request){ .kind = HTTP_OPERATION, .payload = "",
+		.allow = "POST, OPTIONS" };
 	h->address = span_of(value(params, "REMOTE_ADDR"));
 	read_type(h, params);
 	read_bearer(h, params);
 	op = op_find(span_of(h->type));
-	if (op != NULL)
+	if (op != NULL) {
 		h->operation = op->type;
+		if (op->flags & OP_GET)
+			h->allow = "GET, POST, OPTIONS";
+	}
 	if (!read_origin(h, c, params)) {
 		refuse(h, ERR_FORBIDDEN, "origin");
 	} else if (strcmp(method, "OPTIONS") == 0) {
 		h->kind = HTTP_PREFLIGHT;
 	} else if (strcmp(h->type, "health") == 0) {
 		h->kind = HTTP_HEALTH;
+		h->allow = "GET, OPTIONS";
+		if (!get)
+			refuse(h, ERR_METHOD, "");
 	} else if (op == NULL) {
 		refuse(h, ERR_TYPE, "");
-	} else if (strcmp(method, "GET") == 0 && (op->flags & OP_GET)) {
-		read_query(h, value(params, "QUERY_STRING"));
-	} else if (strcmp(method, "POST") != 0) {
+	} else if (get && (op->flags & OP_GET)) {
+		read_get(h, params);
+	} else if (strcmp(method, "POST") == 0) {
+		read_post(h, params, body);
+	} else {
 		refuse(h, ERR_METHOD, "");
-	} else if (strstr(value(params, "QUERY_STRING"), "ccessKey=") !=
-	    NULL) {
-		refuse(h, ERR_FIELD, "accessKey");
-	} else if (!is_json(value(params, "CONTENT_TYPE"))) {
-		refuse(h, ERR_MEDIA, "");
-	} else if (body > LIMIT_FRAME) {
-		refuse(h, ERR_TOO_LARGE, "");
 	}
 }
 

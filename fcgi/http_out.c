@@ -27,12 +27,13 @@ write_cors(struct buf *b, struct span cors)
 		return;
 	buf_str(b, "Access-Control-Allow-Origin: ");
 	buf_span(b, cors);
-	buf_str(b, "\r\nVary: Origin\r\n");
+	buf_str(b, "\r\nVary: Origin\r\n"
+	    "Access-Control-Expose-Headers: Retry-After\r\n");
 }
 
 void
 http_write(struct buf *b, enum error e, unsigned retry_after,
-    struct span cors, struct span text)
+    const char *allow, struct span cors, struct span text)
 {
 	int status = error_row(e)->http;
 
@@ -45,7 +46,7 @@ http_write(struct buf *b, enum error e, unsigned retry_after,
 	if (retry_after != 0)
 		buf_fmt(b, "Retry-After: %u\r\n", retry_after);
 	if (e == ERR_METHOD)
-		buf_str(b, "Allow: POST, OPTIONS\r\n");
+		buf_fmt(b, "Allow: %s\r\n", allow);
 	if (e == ERR_UNSIGNED)
 		buf_str(b, "WWW-Authenticate: Bearer\r\n");
 	write_cors(b, cors);

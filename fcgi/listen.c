@@ -49,7 +49,9 @@ listen_unix(const struct conf *c, const char *path)
 	if (strlen(path) >= sizeof(a.sun_path))
 		return failed(-1, path, "the path is too long");
 	memcpy(a.sun_path, path, strlen(path) + 1);
-	probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* Not blocking: one that is alive may have a full backlog. */
+	probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    0);
 	clear = probe >= 0 && clear_way(&a, probe);
 	if (probe >= 0)
 		close(probe);
@@ -67,18 +69,30 @@ listen_unix(const struct conf *c, const char *path)
 	return fd;
 }
 
+/* host:port, an IPv6 address in brackets (RFC 3986, section 3.2.2). */
 static int
 listen_tcp(const char *address)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
 		.ai_flags = AI_PASSIVE }, *found;
 	const char *colon = strrchr(address, ':');
-	char host[256];
+	char host[256], *end;
+	unsigned long port;
+	size_t n;
 	int fd, on = 1, err;
 
 	if (colon == NULL || (size_t)(colon - address) >= sizeof(host))
 		return failed(-1, address, "neither unix:/path nor host:port");
-	snprintf(host, sizeof(host), "%.*s", (int)(colon - address), address);
+	/* getaddrinfo() would take the lowest 16 bits of any number. */
+	port = strtoul(colon + 1, &end, 10);
+	if (colon[1] < '0' || colon[1] > '9' || *end != '\0' || port == 0 ||
+	    port > 65535)
+		return failed(-1, address, "the port must be 1 to 65535");
+	n = (size_t)(colon - address);
+	if (n >= 2 && *address == '[' && address[n - 1] == ']')
+		snprintf(host, sizeof(host), "%.*s", (int)n - 2, address + 1);
+	else
+		snprintf(host, sizeof(host), "%.*s", (int)n, address);
 	err = getaddrinfo(*host == '\0' ? NULL : host, colon + 1, &hints,
 	    &found);
 	if (err != 0)
@@ -91,6 +105,16 @@ listen_tcp(const char *address)
 		fd = failed(fd, address, strerror(errno));
 	freeaddrinfo(found);
 	return fd;
+}
+
+bool
+responder_can_listen(int fd)
+{
+	int on = 0;
+	socklen_t n = sizeof(on);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &n) == 0 &&
+	    on != 0;
 }
 
 int

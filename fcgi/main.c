@@ -30,33 +30,57 @@ struct program {
 	struct hashing *hashing;
 	struct reaper *reaper;
 	struct responder *responder;
+	struct cgi *cgi;
 	uv_signal_t term, interrupt;
 };
 
-enum origin_fd { FD_CGI = -1, FD_NONE = -2 };
+/* Where requests come from, if not from a listening socket. */
+enum source {
+	SOURCE_CGI = -1,
+	SOURCE_NONE = -2 /* said why */
+};
 
-/* Where requests come from: a listening socket, FD_CGI, or FD_NONE. Our own
- * flag and systemd's come before libfcgi is asked, which knows neither. */
+/* sd_listen_fds(3): the variables may be meant for our parent. */
+static bool
+has_systemd_socket(void)
+{
+	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+
+	return fds != NULL && pid != NULL && atoi(fds) >= 1 &&
+	    atol(pid) == (long)getpid();
+}
+
+/* Takes a socket that was handed over. One that is missing is seen here, where
+ * its number cannot belong to anything of ours yet. */
+static int
+take_socket(int fd)
+{
+	if (responder_can_listen(fd))
+		return fd;
+	log_error("fd %d is no listening socket", fd);
+	return SOURCE_NONE;
+}
+
+/* A listening socket, or enum source. Our own flag and systemd's come before
+ * libfcgi is asked: it knows fd 0 only and takes all else for CGI. */
 static int
 find_socket(const struct conf *c)
 {
-	const char *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
 	int fd;
 
 	if (c->listen != NULL) {
 		fd = responder_listen(c);
-		return fd < 0 ? FD_NONE : fd;
+		return fd < 0 ? SOURCE_NONE : fd;
 	}
-	if (fds != NULL && atoi(fds) >= 1 &&
-	    (pid == NULL || atol(pid) == (long)getpid()))
-		return SYSTEMD_FD;
+	if (has_systemd_socket())
+		return take_socket(SYSTEMD_FD);
 	if (!parse_is_cgi())
-		return STDIN_FILENO;
+		return take_socket(STDIN_FILENO);
 	if (getenv("GATEWAY_INTERFACE") != NULL)
-		return FD_CGI;
-	log_error("no socket: give --listen, or start it from a web server;"
-	    " see --help");
-	return FD_NONE;
+		return SOURCE_CGI;
+	fprintf(stderr, "%s" PROGRAM ": nowhere to listen: give --listen, or"
+	    " let a web server start it; see --help\n", usage);
+	return SOURCE_NONE;
 }
 
 static void
@@ -75,36 +99,42 @@ on_signal(uv_signal_t *handle, int number)
 	log_info("signal %d: finishing", number);
 	uv_signal_stop(&p->term);
 	uv_signal_stop(&p->interrupt);
-	if (p->responder != NULL)
-		responder_stop(p->responder, stop, p);
-	else
-		stop(p);
+	responder_stop(p->responder, stop, p);
+}
+
+static void
+raise_descriptors(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return;
+	r.rlim_cur = r.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &r);
 }
 
 static bool
 build(struct program *p, int fd)
 {
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
-		r.rlim_cur = r.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &r);
-	}
 	p->service.conf = &p->conf;
 	p->service.store = store_new(&p->loop, &p->conf);
 	p->hashing = hashing_new(&p->loop, p->conf.password_cost);
 	if (p->service.store == NULL || p->hashing == NULL)
 		return false;
 	p->service.run = run_new(&p->conf, p->service.store, p->hashing);
-	p->reaper = reaper_new(&p->loop, &p->conf, p->service.store);
-	if (p->service.run == NULL || p->reaper == NULL)
+	if (p->service.run == NULL)
 		return false;
-	if (fd == FD_CGI) {
-		cgi_serve(&p->service, stop, p);
-		return true;
+	if (fd == SOURCE_CGI) {
+		p->cgi = cgi_new(&p->loop, &p->service, stop, p);
+		return p->cgi != NULL;
 	}
+	p->reaper = reaper_new(&p->loop, &p->conf, p->service.store);
 	p->responder = responder_new(&p->loop, &p->service, fd);
-	return p->responder != NULL;
+	if (p->reaper == NULL || p->responder == NULL)
+		return false;
+	uv_signal_start(&p->term, on_signal, SIGTERM);
+	uv_signal_start(&p->interrupt, on_signal, SIGINT);
+	return true;
 }
 
 static void
@@ -112,15 +142,28 @@ tear_down(struct program *p)
 {
 	uv_close((uv_handle_t *)&p->interrupt, NULL);
 	uv_close((uv_handle_t *)&p->term, NULL);
+	responder_free(p->responder);
 	hashing_free(p->hashing);
 	store_free(p->service.store);
-	responder_free(p->responder);
 	run_free(p->service.run);
+	service_clear(&p->service);
 	reaper_free(p->reaper);
+	cgi_free(p->cgi);
 	uv_run(&p->loop, UV_RUN_DEFAULT);
 	if (uv_loop_close(&p->loop) != 0)
 		log_error("a handle was left open");
 	conf_clear(&p->conf);
+}
+
+/* Under CGI a web server stops us by SIGTERM, and its log is no place for
+ * each request's connection to Redis. */
+static void
+settle_for_cgi(const struct conf *c)
+{
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGUSR1, SIG_DFL);
+	if (c->log_level == LOG_LEVEL_INFO)
+		log_open(PROGRAM, LOG_LEVEL_WARN);
 }
 
 int
@@ -141,18 +184,19 @@ main(int argc, char **argv)
 		break;
 	}
 	log_open(PROGRAM, (enum log_level)p.conf.log_level);
+	raise_descriptors();
 	fd = find_socket(&p.conf);
-	if (fd == FD_NONE) {
+	if (fd == SOURCE_NONE) {
 		conf_clear(&p.conf);
 		return 2;
 	}
+	if (fd == SOURCE_CGI)
+		settle_for_cgi(&p.conf);
 	signal(SIGPIPE, SIG_IGN);
 	uv_loop_init(&p.loop);
 	uv_signal_init(&p.loop, &p.term);
 	uv_signal_init(&p.loop, &p.interrupt);
 	p.term.data = p.interrupt.data = &p;
-	uv_signal_start(&p.term, on_signal, SIGTERM);
-	uv_signal_start(&p.interrupt, on_signal, SIGINT);
 	built = build(&p, fd);
 	if (built)
 		uv_run(&p.loop, UV_RUN_DEFAULT);

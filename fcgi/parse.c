@@ -13,26 +13,45 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "records.h"
 
-#define PIPE_SIZE (1024 * 1024) /* bytes; holds the largest request */
+/* A power of two that holds the largest request. */
+#define PIPE_SIZE (256 * 1024)
+#define PIECE 8192 /* bytes read at a time */
+_Static_assert(RECORDS_REQUEST_MAX <= PIPE_SIZE, "a request fits the pipe");
 
 struct parse {
 	int in, out; /* ends of the pipe: libfcgi's, ours */
 };
 
+/* libfcgi sets handlers for these signals as it begins, which let a process
+ * survive SIGTERM: puts back what stood. */
+static bool
+library_begin(bool *is_cgi)
+{
+	static const int signals[] = { SIGTERM, SIGUSR1, SIGPIPE };
+	enum { SIGNALS = sizeof(signals) / sizeof(*signals) };
+	struct sigaction before[SIGNALS];
+	bool ok;
+
+	/* Else it waits 2 s for the peer on some of its errors. Read once. */
+	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
+	for (int i = 0; i < SIGNALS; i++)
+		sigaction(signals[i], NULL, &before[i]);
+	ok = FCGX_Init() == 0;
+	*is_cgi = FCGX_IsCGI() != 0;
+	for (int i = 0; i < SIGNALS; i++)
+		sigaction(signals[i], &before[i], NULL);
+	return ok;
+}
+
 bool
 parse_is_cgi(void)
 {
-	bool cgi;
+	bool is_cgi;
 
-	/* Else libfcgi waits 2 s for the peer on some of its errors. */
-	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
-	cgi = FCGX_IsCGI() != 0;
-	/* It has set handlers that make a process survive SIGTERM. */
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGUSR1, SIG_DFL);
-	signal(SIGPIPE, SIG_IGN);
-	return cgi;
+	library_begin(&is_cgi);
+	return is_cgi;
 }
 
 static bool
@@ -44,9 +63,8 @@ open_pipe(struct parse *p)
 		return false;
 	p->in = ends[0];
 	p->out = ends[1];
-	if (fcntl(p->out, F_SETPIPE_SZ, PIPE_SIZE) < 0)
-		log_warn("cannot make a pipe of %d bytes", PIPE_SIZE);
-	return true;
+	/* Refused when this user's pipes hold too much already. */
+	return fcntl(p->out, F_SETPIPE_SZ, PIPE_SIZE) >= PIPE_SIZE;
 }
 
 static void
@@ -63,12 +81,12 @@ struct parse *
 parse_new(void)
 {
 	struct parse *p = calloc(1, sizeof(*p));
+	bool is_cgi;
 
 	if (p == NULL)
 		return NULL;
 	p->in = p->out = -1;
-	setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1);
-	if (FCGX_Init() != 0 || !open_pipe(p)) {
+	if (!library_begin(&is_cgi) || !open_pipe(p)) {
 		parse_free(p);
 		return NULL;
 	}
@@ -109,10 +127,10 @@ copy_body(FCGX_Stream *in, struct buf *body)
 	int n;
 
 	do {
-		room = buf_room(body, 8192);
+		room = buf_room(body, PIECE);
 		if (room == NULL)
 			return false;
-		n = FCGX_GetStr(room, 8192, in);
+		n = FCGX_GetStr(room, PIECE, in);
 		if (n > 0)
 			body->n += (size_t)n;
 	} while (n > 0);
@@ -126,8 +144,11 @@ parse_request(struct parse *p, struct span records, struct parsed *out)
 	bool ok;
 
 	*out = (struct parsed){ 0 };
-	if (p->in < 0 && !open_pipe(p))
+	if (p->in < 0 && !open_pipe(p)) {
+		log_error("cannot make a pipe: %s", strerror(errno));
+		close_pipe(p);
 		return false;
+	}
 	if (write(p->out, records.p, records.n) != (ssize_t)records.n) {
 		close_pipe(p);
 		return false;
@@ -140,6 +161,8 @@ parse_request(struct parse *p, struct span records, struct parsed *out)
 		close_pipe(p);
 		return false;
 	}
+	/* It takes an error for the end: without a look at the stream's state
+	 * cut parameters or a cut body would pass for whole ones. */
 	ok = FCGX_GetError(r.in) == 0 && copy_params(r.envp, out) &&
 	    copy_body(r.in, &out->body);
 	FCGX_Free(&r, 0);

@@ -14,12 +14,14 @@ struct parsed {
 	struct buf body;
 };
 
-/* NULL when there is no pipe to be had. */
+/* NULL when there is no pipe to be had that is large enough. */
 struct parse *parse_new(void);
 void parse_free(struct parse *p);
-/* Whether fd 0 is no FastCGI socket: then this is plain CGI. */
+/* Whether fd 0 is no FastCGI socket: then this is plain CGI, or nothing. */
 bool parse_is_cgi(void);
-/* Parses one whole request. False: it is broken. Release it after use. */
+/* Parses one whole request of at most RECORDS_REQUEST_MAX bytes, as
+ * records_request writes it. Never blocks. False: it is broken, *out is
+ * empty. Release *out by parsed_clear. */
 bool parse_request(struct parse *p, struct span records, struct parsed *out);
 void parsed_clear(struct parsed *d);
 /* The value of a parameter in such a list, or NULL. */

@@ -2,77 +2,140 @@
 #include "responder.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "clock.h"
-#include "http.h"
 #include "log.h"
 #include "parse.h"
 #include "records.h"
 
-#define BACKLOG 4096
-#define INPUT_MOST (8 * 1024 * 1024) /* bytes of a request that we drain */
-#define INPUT_KEPT (256 * 1024)      /* bytes of one that we parse */
-#define REQUEST_TIME 30000           /* ms from the first byte to the last */
-#define IDLE_TIME 120000             /* ms that a kept connection may idle */
-#define STOP_TIME 10000              /* ms */
-#define TICK 1000                    /* ms */
+#define BACKLOG 4096       /* less costs errors in a burst */
+#define SPARE 64           /* descriptors that are not for connections */
+#define REQUEST_TIME 30000 /* ms for a request to come, a reply to leave */
+#define IDLE_TIME 60000    /* ms that a kept connection may idle */
+#define FRESH_TIME 1000    /* ms that one without a request has as we stop */
+#define STOP_TIME 10000    /* ms */
+#define TICK 250           /* ms */
 #define READ_SIZE 65536
+#define BUCKETS 4096       /* a power of two */
 
 enum conn_state {
-	CONN_READING,  /* a request is coming in, or none yet */
+	CONN_IDLE,     /* no byte of a request has come */
+	CONN_READING,  /* one is coming in */
 	CONN_SERVING,  /* it is being run */
 	CONN_WRITING,  /* its reply is leaving */
 	CONN_CLOSING
 };
 
+union stream {
+	uv_handle_t handle;
+	uv_stream_t stream;
+	uv_tcp_t tcp;
+	uv_pipe_t pipe;
+};
+
 struct conn {
 	struct responder *owner;
 	struct conn *prev, *next;
+	struct conn *bucket; /* the next one of the same bucket */
 	uint64_t id;
 	enum conn_state state;
-	union {
-		uv_handle_t handle;
-		uv_stream_t stream;
-		uv_tcp_t tcp;
-		uv_pipe_t pipe;
-	} u;
-	struct buf in, out;
+	union stream u;
+	bool reading;        /* else its input is full */
+	bool pumping;        /* conn_pump runs, further up the stack */
+	bool kept;           /* has had a request */
+	struct records records;
+	struct buf in;       /* what came while a request was under way */
+	struct buf out;
 	uv_write_t write;
-	struct records_request request;
-	uint64_t deadline; /* ms */
+	uint64_t deadline;   /* ms */
 };
 
 struct responder {
 	uv_loop_t *loop;
 	struct service *service;
 	struct parse *parse;
-	union {
-		uv_handle_t handle;
-		uv_stream_t stream;
-		uv_tcp_t tcp;
-		uv_pipe_t pipe;
-	} listener;
-	bool is_tcp, listening;
+	union stream listener;
+	bool is_tcp;
+	bool stopping;
+	bool paused;        /* somebody waits to be accepted */
 	uv_timer_t tick;
-	struct conn *conns;
+	struct conn *conns; /* those not closing */
+	struct conn *buckets[BUCKETS];
+	size_t nconns, most;
 	uint64_t ids;
 	void (*done)(void *arg);
 	void *done_arg;
-	uint64_t stop_at; /* ms */
+	uint64_t stop_at;   /* ms */
 	int handles;
+	struct buf scratch; /* one request's records */
 	char inbox[READ_SIZE];
 };
 
-static void take_request(struct conn *c);
+static void conn_read_on(struct conn *c);
+static void accept_one(struct responder *r);
+static void conn_pump(struct conn *c);
 
 static void
 conn_closed(uv_handle_t *handle)
 {
 	struct conn *c = handle->data;
 
+	records_clear(&c->records);
 	buf_clear(&c->in);
 	buf_clear(&c->out);
 	free(c);
+}
+
+static struct conn **
+bucket_of(struct responder *r, uint64_t id)
+{
+	return &r->buckets[id & (BUCKETS - 1)];
+}
+
+static struct conn *
+conn_find(struct responder *r, uint64_t id)
+{
+	struct conn *c = *bucket_of(r, id);
+
+	while (c != NULL && c->id != id)
+		c = c->bucket;
+	return c;
+}
+
+static void
+conn_link(struct conn *c)
+{
+	struct responder *r = c->owner;
+	struct conn **bucket;
+
+	c->id = ++r->ids;
+	bucket = bucket_of(r, c->id);
+	c->bucket = *bucket;
+	*bucket = c;
+	c->next = r->conns;
+	if (c->next != NULL)
+		c->next->prev = c;
+	r->conns = c;
+	r->nconns++;
+}
+
+static void
+conn_unlink(struct conn *c)
+{
+	struct responder *r = c->owner;
+	struct conn **at = bucket_of(r, c->id);
+
+	while (*at != c)
+		at = &(*at)->bucket;
+	*at = c->bucket;
+	if (c->prev != NULL)
+		c->prev->next = c->next;
+	else
+		r->conns = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	r->nconns--;
 }
 
 static void
@@ -86,46 +149,41 @@ check_done(struct responder *r)
 	done(r->done_arg);
 }
 
+/* It is out of the table at once, its memory goes with the loop's next turn:
+ * callers further up may still look at its state. */
 static void
 conn_close(struct conn *c)
 {
+	struct responder *r = c->owner;
+
 	if (c->state == CONN_CLOSING)
 		return;
 	c->state = CONN_CLOSING;
-	if (c->prev != NULL)
-		c->prev->next = c->next;
-	else
-		c->owner->conns = c->next;
-	if (c->next != NULL)
-		c->next->prev = c->prev;
+	conn_unlink(c);
 	uv_close(&c->u.handle, conn_closed);
-	check_done(c->owner);
-}
-
-static struct conn *
-find(const struct responder *r, uint64_t id)
-{
-	struct conn *c = r->conns;
-
-	while (c != NULL && c->id != id)
-		c = c->next;
-	return c;
+	if (r->paused)
+		accept_one(r);
+	check_done(r);
 }
 
 /* ---- the reply ---- */
 
 /* The reply has left: the next request of a kept connection, or the end. */
 static void
-replied(struct conn *c)
+conn_replied(struct conn *c)
 {
-	buf_reset(&c->out);
-	if (!c->request.keep || c->owner->done != NULL) {
+	bool keep = c->records.keep && !c->owner->stopping;
+
+	buf_clear(&c->out);
+	records_next(&c->records);
+	if (!keep) {
 		conn_close(c);
 		return;
 	}
-	c->state = CONN_READING;
+	c->kept = true;
+	c->state = CONN_IDLE;
 	c->deadline = clock_ms() + IDLE_TIME;
-	take_request(c);
+	conn_pump(c);
 }
 
 static void
@@ -138,16 +196,21 @@ on_written(uv_write_t *w, int status)
 	if (status < 0)
 		conn_close(c);
 	else
-		replied(c);
+		conn_replied(c);
 }
 
+/* The reply goes out as far as the socket takes it now; the loop sends the
+ * rest, so that a web server that does not read holds up nobody. */
 static void
-reply(struct conn *c, struct span response)
+on_response(void *arg, uint64_t id, struct span response)
 {
+	struct conn *c = conn_find(arg, id);
 	uv_buf_t b;
 	int n;
 
-	records_reply(&c->out, c->request.id, response);
+	if (c == NULL)
+		return; /* the web server, or its client, has left */
+	records_reply(&c->out, c->records.id, response);
 	if (c->out.oom || response.n == 0) {
 		conn_close(c);
 		return;
@@ -157,7 +220,7 @@ reply(struct conn *c, struct span response)
 	b = uv_buf_init(c->out.p, (unsigned)c->out.n);
 	n = uv_try_write(&c->u.stream, &b, 1);
 	if (n == (int)b.len) {
-		replied(c);
+		conn_replied(c);
 		return;
 	}
 	if (n > 0) {
@@ -170,74 +233,85 @@ reply(struct conn *c, struct span response)
 		conn_close(c);
 }
 
-/* The connection may be gone by then: its id crosses the gap. */
-struct ticket {
-	struct responder *owner;
-	uint64_t id;
-};
-
-static void
-on_response(void *arg, struct span response)
-{
-	struct ticket *t = arg;
-	struct conn *c = find(t->owner, t->id);
-
-	free(t);
-	if (c != NULL)
-		reply(c, response);
-}
-
 /* ---- the request ---- */
 
 static void
-serve(struct conn *c, struct span records)
+conn_serve(struct conn *c)
 {
 	struct responder *r = c->owner;
-	struct ticket *t = malloc(sizeof(*t));
+	size_t size = c->records.body_size;
 	struct parsed d;
+	bool ok;
 
 	c->state = CONN_SERVING;
-	if (t == NULL || !parse_request(r->parse, records, &d)) {
-		free(t);
+	buf_reset(&r->scratch);
+	records_request(&c->records, &r->scratch);
+	ok = !r->scratch.oom &&
+	    parse_request(r->parse, buf_peek(&r->scratch), &d);
+	/* A request may wait long: it does so without its bytes. */
+	buf_clear(&c->records.params);
+	buf_clear(&c->records.body);
+	if (!ok) {
 		log_debug("a request was broken");
 		conn_close(c);
 		return;
 	}
-	*t = (struct ticket){ .owner = r, .id = c->id };
-	buf_shift(&c->in, records.n);
-	service_serve(r->service, d.params, buf_peek(&d.body), on_response, t);
+	service_serve(r->service, d.params, buf_peek(&d.body), size,
+	    on_response, r, c->id);
 	parsed_clear(&d);
 }
 
-static void
-take_request(struct conn *c)
+static bool
+takes_input(const struct conn *c)
 {
-	if (c->state != CONN_READING || c->in.n == 0)
-		return;
-	switch (records_scan(c->in.p, c->in.n, &c->request)) {
+	return c->state == CONN_IDLE || c->state == CONN_READING;
+}
+
+/* Scans what came, off the front of in. */
+static void
+conn_scan(struct conn *c, struct span *in)
+{
+	if (c->state == CONN_IDLE) {
+		c->state = CONN_READING;
+		c->deadline = clock_ms() + REQUEST_TIME;
+	}
+	switch (records_feed(&c->records, in)) {
 	case RECORDS_PARTIAL:
-		if (c->in.n > INPUT_MOST)
-			conn_close(c);
-		return;
+		break;
+	case RECORDS_COMPLETE:
+		conn_serve(c);
+		break;
 	case RECORDS_BROKEN:
 		conn_close(c);
-		return;
-	case RECORDS_COMPLETE:
 		break;
 	}
-	if (c->request.size > INPUT_KEPT) {
-		struct buf text = { 0 }, out = { 0 };
+}
 
-		run_error(&text, (struct span){ NULL, 0 }, ERR_TOO_LARGE, "");
-		http_write(&out, ERR_TOO_LARGE, 0, (struct span){ NULL, 0 },
-		    buf_peek(&text));
-		buf_clear(&text);
-		buf_shift(&c->in, c->request.size);
-		reply(c, buf_peek(&out));
-		buf_clear(&out);
+/* Serves the requests that wait in the input, one after the other. A reply
+ * may be there before conn_serve returns and ask for the next one: that is
+ * left to this loop, since a peer that pipelines thousands would else decide
+ * how deep the stack gets. */
+static void
+conn_pump(struct conn *c)
+{
+	struct span in = buf_peek(&c->in);
+
+	if (c->pumping)
 		return;
-	}
-	serve(c, (struct span){ c->in.p, c->request.size });
+	c->pumping = true;
+	while (in.n > 0 && takes_input(c))
+		conn_scan(c, &in);
+	buf_shift(&c->in, c->in.n - in.n);
+	c->pumping = false;
+	if (c->in.n == 0)
+		buf_clear(&c->in);
+	if (c->state == CONN_CLOSING)
+		return;
+	if (c->state == CONN_SERVING &&
+	    records_is_abort(buf_peek(&c->in), c->records.id))
+		conn_close(c);
+	else if (!c->reading && c->in.n < READ_SIZE)
+		conn_read_on(c);
 }
 
 static void
@@ -260,44 +334,66 @@ on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 		conn_close(c); /* the web server, or its client, has left */
 		return;
 	}
-	if (c->state == CONN_READING && c->in.n == 0)
-		c->deadline = clock_ms() + REQUEST_TIME;
 	buf_add(&c->in, b->base, (size_t)n);
-	if (c->in.oom || c->in.n > INPUT_MOST + READ_SIZE)
+	if (c->in.oom) {
 		conn_close(c);
-	else
-		take_request(c);
+		return;
+	}
+	if (c->in.n >= READ_SIZE && !takes_input(c)) {
+		c->reading = false;
+		uv_read_stop(s);
+	}
+	conn_pump(c);
 }
 
 static void
-on_connection(uv_stream_t *listener, int status)
+conn_read_on(struct conn *c)
 {
-	struct responder *r = listener->data;
+	c->reading = uv_read_start(&c->u.stream, on_alloc, on_read) == 0;
+	if (!c->reading)
+		conn_close(c);
+}
+
+/* ---- connections ---- */
+
+/* One that is not accepted keeps its place: libuv does not look at the
+ * listening socket again before uv_accept. So there is a descriptor for every
+ * connection that we take, and the backlog holds the others. */
+static void
+accept_one(struct responder *r)
+{
 	struct conn *c;
 
-	if (status < 0) {
-		/* libuv sheds load itself when descriptors run out. */
-		log_warn("accept: %s", uv_strerror(status));
+	r->paused = true;
+	if (r->nconns >= r->most)
 		return;
-	}
 	c = calloc(1, sizeof(*c));
 	if (c == NULL)
 		return;
+	r->paused = false;
 	if (r->is_tcp)
 		uv_tcp_init(r->loop, &c->u.tcp);
 	else
 		uv_pipe_init(r->loop, &c->u.pipe, 0);
 	c->u.handle.data = c;
 	c->owner = r;
-	c->id = ++r->ids;
 	c->deadline = clock_ms() + REQUEST_TIME;
-	c->next = r->conns;
-	if (c->next != NULL)
-		c->next->prev = c;
-	r->conns = c;
-	if (uv_accept(listener, &c->u.stream) != 0 ||
-	    uv_read_start(&c->u.stream, on_alloc, on_read) != 0)
+	conn_link(c);
+	if (uv_accept(&r->listener.stream, &c->u.stream) != 0)
 		conn_close(c);
+	else
+		conn_read_on(c);
+}
+
+static void
+on_connection(uv_stream_t *listener, int status)
+{
+	struct responder *r = listener->data;
+
+	if (status < 0)
+		log_warn("accept: %s", uv_strerror(status));
+	else
+		accept_one(r);
 }
 
 static void
@@ -310,9 +406,45 @@ on_tick(uv_timer_t *timer)
 	for (c = r->conns; c != NULL; c = next) {
 		next = c->next;
 		if ((c->state != CONN_SERVING && now > c->deadline) ||
-		    (r->done != NULL && now > r->stop_at))
+		    (r->stopping && now > r->stop_at))
 			conn_close(c);
 	}
+	if (r->paused)
+		accept_one(r);
+}
+
+/* ---- life ---- */
+
+static void
+closed(uv_handle_t *handle)
+{
+	struct responder *r = handle->data;
+
+	if (--r->handles == 0) {
+		buf_clear(&r->scratch);
+		free(r);
+	}
+}
+
+/* Closes our descriptor only. shutdown() would end the listening socket for
+ * all who share it: the supervisor and our siblings. */
+static void
+stop_listening(struct responder *r)
+{
+	r->stopping = true;
+	r->paused = false;
+	if (!uv_is_closing(&r->listener.handle))
+		uv_close(&r->listener.handle, closed);
+}
+
+static size_t
+most_connections(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur < 2 * SPARE)
+		return SPARE;
+	return (size_t)l.rlim_cur - SPARE;
 }
 
 struct responder *
@@ -325,9 +457,10 @@ responder_new(uv_loop_t *loop, struct service *s, int fd)
 		return NULL;
 	r->loop = loop;
 	r->service = s;
+	r->most = most_connections();
 	r->parse = parse_new();
 	if (r->parse == NULL) {
-		log_error("cannot make a pipe");
+		log_error("cannot make a pipe for requests");
 		free(r);
 		return NULL;
 	}
@@ -351,41 +484,28 @@ responder_new(uv_loop_t *loop, struct service *s, int fd)
 		responder_free(r);
 		return NULL;
 	}
-	r->listening = true;
 	return r;
-}
-
-static void
-closed(uv_handle_t *handle)
-{
-	struct responder *r = handle->data;
-
-	if (--r->handles == 0)
-		free(r);
-}
-
-static void
-stop_listening(struct responder *r)
-{
-	if (!uv_is_closing(&r->listener.handle))
-		uv_close(&r->listener.handle, closed);
-	r->listening = false;
 }
 
 void
 responder_stop(struct responder *r, void (*done)(void *arg), void *arg)
 {
+	uint64_t now = clock_ms();
 	struct conn *c, *next;
 
 	stop_listening(r);
-	r->done = done;
-	r->done_arg = arg;
-	r->stop_at = clock_ms() + STOP_TIME;
+	r->stop_at = now + STOP_TIME;
 	for (c = r->conns; c != NULL; c = next) {
 		next = c->next;
-		if (c->state == CONN_READING && c->in.n == 0)
+		if (c->state != CONN_IDLE)
+			continue;
+		if (c->kept)
 			conn_close(c);
+		else if (c->deadline > now + FRESH_TIME)
+			c->deadline = now + FRESH_TIME; /* it just came */
 	}
+	r->done = done;
+	r->done_arg = arg;
 	check_done(r);
 }
 
@@ -395,9 +515,9 @@ responder_free(struct responder *r)
 	if (r == NULL)
 		return;
 	r->done = NULL;
+	stop_listening(r);
 	while (r->conns != NULL)
 		conn_close(r->conns);
-	stop_listening(r);
 	parse_free(r->parse);
 	uv_close((uv_handle_t *)&r->tick, closed);
 }

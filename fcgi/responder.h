@@ -19,5 +19,7 @@ void responder_free(struct responder *r);
 
 /* A listening socket at "unix:/path" or "host:port", or -1 after saying why. */
 int responder_listen(const struct conf *c);
+/* Whether fd, which somebody else opened, is a listening socket. */
+bool responder_can_listen(int fd);
 
 #endif

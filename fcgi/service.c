@@ -5,12 +5,34 @@
 
 #include "http.h"
 
-/* Who waits for an outcome. */
+/* Who waits for an outcome: one a request, in the list of its service. It
+ * holds an id and no connection, which may be gone by then. */
 struct waiter {
+	struct waiter *next, **link;
 	service_cb *cb;
 	void *arg;
-	struct buf cors; /* the parameters are gone by then */
+	uint64_t id;
+	const char *allow;
+	struct buf cors; /* a copy: the parameters are gone by then */
 };
+
+static void
+waiter_free(struct waiter *w)
+{
+	*w->link = w->next;
+	if (w->next != NULL)
+		w->next->link = w->link;
+	buf_clear(&w->cors);
+	free(w);
+}
+
+static void
+deliver(struct waiter *w, struct buf *out)
+{
+	w->cb(w->arg, w->id, out->oom ? SPAN("") : buf_peek(out));
+	buf_clear(out);
+	waiter_free(w);
+}
 
 static void
 respond(struct waiter *w, enum error e, unsigned retry_after,
@@ -18,11 +40,8 @@ respond(struct waiter *w, enum error e, unsigned retry_after,
 {
 	struct buf out = { 0 };
 
-	http_write(&out, e, retry_after, buf_peek(&w->cors), text);
-	w->cb(w->arg, out.oom ? (struct span){ "", 0 } : buf_peek(&out));
-	buf_clear(&out);
-	buf_clear(&w->cors);
-	free(w);
+	http_write(&out, e, retry_after, w->allow, buf_peek(&w->cors), text);
+	deliver(w, &out);
 }
 
 static void
@@ -37,7 +56,7 @@ respond_error(struct waiter *w, enum error e, const char *payload)
 	struct buf text = { 0 };
 
 	run_error(&text, (struct span){ NULL, 0 }, e, payload);
-	respond(w, e, e == ERR_STORAGE ? 1 : 0, buf_peek(&text));
+	respond(w, e, 0, buf_peek(&text));
 	buf_clear(&text);
 }
 
@@ -75,28 +94,32 @@ preflight(struct waiter *w)
 	struct buf out = { 0 };
 
 	http_write_preflight(&out, buf_peek(&w->cors));
-	w->cb(w->arg, buf_peek(&out));
-	buf_clear(&out);
-	buf_clear(&w->cors);
-	free(w);
+	deliver(w, &out);
 }
 
 void
 service_serve(struct service *s, char *const *params, struct span body,
-    service_cb *cb, void *arg)
+    size_t body_size, service_cb *cb, void *arg, uint64_t id)
 {
 	struct waiter *w = calloc(1, sizeof(*w));
-	struct http_request h;
 	struct actor a = { .via = VIA_HTTP };
+	struct http_request h;
 	struct msg *m;
 
 	if (w == NULL) {
-		cb(arg, (struct span){ "", 0 });
+		cb(arg, id, SPAN(""));
 		return;
 	}
 	w->cb = cb;
 	w->arg = arg;
-	http_read(&h, s->conf, params, body.n);
+	w->id = id;
+	w->next = s->waiters;
+	w->link = &s->waiters;
+	if (w->next != NULL)
+		w->next->link = &w->next;
+	s->waiters = w;
+	http_read(&h, s->conf, params, body_size);
+	w->allow = h.allow;
 	buf_span(&w->cors, h.cors);
 	switch (h.kind) {
 	case HTTP_OPERATION:
@@ -117,4 +140,11 @@ service_serve(struct service *s, char *const *params, struct span body,
 		break;
 	}
 	http_clear(&h);
+}
+
+void
+service_clear(struct service *s)
+{
+	while (s->waiters != NULL)
+		waiter_free(s->waiters);
 }

@@ -7,18 +7,25 @@
 #include "run.h"
 #include "store.h"
 
+struct waiter;
+
 struct service {
 	const struct conf *conf;
 	struct store *store;
 	struct run *run;
+	struct waiter *waiters; /* requests under way */
 };
 
-/* The whole response, header fields and all; lives until it returns. */
-typedef void service_cb(void *arg, struct span response);
+/* The whole response, header fields and all; lives until it returns. Empty
+ * when there was no memory for one. */
+typedef void service_cb(void *arg, uint64_t id, struct span response);
 
-/* cb is called once, perhaps before it returns. params and body may go after
- * that. */
+/* Calls cb once with arg and id, perhaps before it returns. params and body
+ * may go after that. body_size is what the body had before anything of it was
+ * dropped. */
 void service_serve(struct service *s, char *const *params, struct span body,
-    service_cb *cb, void *arg);
+    size_t body_size, service_cb *cb, void *arg, uint64_t id);
+/* Drops what is under way, without its callback. After run_free. */
+void service_clear(struct service *s);
 
 #endif
