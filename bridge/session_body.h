@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* The body of a session and what its files share: session.c (its life and the
+ * table), session_channels.c (what it follows), session_requests.c (what it
+ * asks). For those files only; others see session.h. */
+#ifndef PALAVER_SESSION_BODY_H
+#define PALAVER_SESSION_BODY_H
+
+#include "session.h"
+
+#define QUEUE_MAX 16            /* requests waiting before reading stops */
+#define CHANNEL_LOGS 2          /* messages, notices */
+#define OWN_LOGS 2              /* sys, the user's */
+#define BUCKETS 4096
+
+enum session_state {
+	SESSION_OPEN,      /* nobody yet */
+	SESSION_SIGNED_IN,
+	SESSION_CLOSING    /* told so; nothing is sent or read any more */
+};
+
+struct waiting; /* a request that waits for the one before it */
+
+struct session {
+	uint64_t id;
+	struct sessions *table;
+	struct session *prev, *next;    /* of all */
+	struct session *hash_next;
+	struct ws_conn *conn;
+	enum session_state state;
+	char uuid[UUID_LEN + 1];
+	char user[UUID_LEN + 1];
+	char key_hash[KEY_HASH_LEN + 1];
+	char address[64];
+	unsigned generation;            /* of the presence that counts it */
+	struct member own[OWN_LOGS];
+	struct member *logs;            /* two for each channel */
+	struct scope *channels;         /* in the order joined */
+	size_t nchannels;
+	struct member **members;        /* all that follow something */
+	size_t nmembers;
+	struct waiting *first, **last;  /* requests */
+	size_t nwaiting;
+	bool busy;                      /* a request is running */
+	bool running;                   /* session_run_next is on the stack */
+	bool paused;
+	bool pinged;
+	uint64_t heard;                 /* ms */
+	uint64_t blocked_since;         /* ms; 0: not */
+};
+
+struct sessions {
+	const struct conf *conf;
+	struct run *run;
+	struct hub *hub;
+	struct presence *presence;
+	struct session *all;
+	struct session *bucket[BUCKETS];
+	uint64_t ids;
+	size_t count;
+	struct buf out;                 /* scratch: frames for one session */
+	uv_timer_t tick;
+	bool restarting;
+};
+
+/* ---- session.c ---- */
+
+/* The living session with that id, or NULL. */
+struct session *session_find(struct sessions *t, uint64_t id);
+void session_set_state(struct session *s, enum session_state to);
+/* Tells the peer and goes on no more; the connection ends by itself. */
+void session_close(struct session *s, enum ws_close code, const char *reason);
+/* Appends text as a WebSocket frame; an empty one is none. */
+void session_add_frame(struct buf *b, struct span text);
+
+/* ---- session_channels.c ---- */
+
+/* Where the channel stands among those of s; nchannels: it is not there. */
+size_t session_channel_index(const struct session *s, const struct scope *c);
+/* Follows the channel of e from its places on (once more: a silent refresh);
+ * the one joined longest ago gives way at the limit. False without memory. */
+bool session_enter_channel(struct session *s, const struct effect *e);
+/* Follows the i-th channel no longer; one that is not there is fine. */
+void session_leave_channel(struct session *s, size_t i);
+/* Follows sys and the user's own log from places on. False without memory. */
+bool session_follow_own(struct session *s, const struct place places[2]);
+/* Follows nothing any more. */
+void session_leave_all(struct session *s);
+/* Whether s is to be spared this frame of its user's own log. */
+bool session_skips(struct session *s, struct span text);
+
+/* ---- session_requests.c ---- */
+
+/* Takes a copy of a whole message, to be run in its turn. */
+void session_request(struct session *s, struct span message, bool text);
+/* Runs what waits, one request at a time, as long as the peer takes what it
+ * is sent. It may be on the stack already: then it does nothing. */
+void session_run_next(struct session *s);
+/* Forgets all that waits. */
+void session_requests_clear(struct session *s);
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* What a session asks: its requests run one after the other, in the order
+ * sent; what a success changes is applied between reply and next request. */
+#include "session_body.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct waiting {
+	struct waiting *next;
+	size_t n;
+	bool text;
+	char bytes[];
+};
+
+static bool
+sign_in(struct session *s, const struct effect *e)
+{
+	struct sessions *t = s->table;
+
+	if (s->state == SESSION_SIGNED_IN) {
+		presence_gone(t->presence, s->user, s->channels,
+		    s->nchannels, t->conf->presence_grace);
+		session_leave_all(s);
+	}
+	snprintf(s->user, sizeof(s->user), "%s", e->user);
+	snprintf(s->key_hash, sizeof(s->key_hash), "%s", e->key_hash);
+	session_set_state(s, SESSION_SIGNED_IN);
+	if (s->generation != presence_generation(t->presence)) {
+		s->generation = presence_generation(t->presence);
+		presence_adopt(t->presence, s->user, NULL, 0);
+	}
+	return session_follow_own(s, e->places);
+}
+
+static void
+apply(struct session *s, const struct effect *e)
+{
+	bool ok = true;
+
+	switch (e->kind) {
+	case EFFECT_SIGNED_IN:
+		ok = sign_in(s, e);
+		break;
+	case EFFECT_SIGNED_OUT:
+		session_leave_all(s);
+		s->user[0] = s->key_hash[0] = '\0';
+		session_set_state(s, SESSION_OPEN);
+		break;
+	case EFFECT_JOINED:
+		ok = session_enter_channel(s, e);
+		break;
+	case EFFECT_LEFT:
+		session_leave_channel(s, session_channel_index(s, &e->channel));
+		break;
+	case EFFECT_SENT:
+	case EFFECT_NONE:
+		break;
+	}
+	if (!ok)
+		session_close(s, WS_FULL, "out of memory");
+}
+
+/* A channel's frame comes through the channel to those who are in it. */
+static bool
+wants_own(const struct session *s, const struct effect *e)
+{
+	return e->kind != EFFECT_SENT ||
+	    session_channel_index(s, &e->channel) == s->nchannels;
+}
+
+/* What arg points to is the id of the session, which may be gone. */
+struct ticket {
+	struct sessions *table;
+	uint64_t id;
+};
+
+static void
+on_outcome(void *arg, const struct outcome *o)
+{
+	struct ticket *ticket = arg;
+	struct sessions *t = ticket->table;
+	struct session *s = session_find(t, ticket->id);
+
+	free(ticket);
+	if (s == NULL) {
+		/* Gone meanwhile: what it signed in as is to be counted out;
+		 * a channel joined was so under a user counted out already. */
+		if (o->effect->kind == EFFECT_SIGNED_IN)
+			presence_gone(t->presence, o->effect->user, NULL, 0,
+			    t->conf->presence_grace);
+		else if (o->effect->kind == EFFECT_JOINED)
+			presence_left(t->presence, o->effect->user,
+			    &o->effect->channel);
+		return;
+	}
+	s->busy = false;
+	if (s->state == SESSION_CLOSING)
+		return;
+	buf_reset(&t->out);
+	t->out.oom = false;
+	session_add_frame(&t->out, o->reply);
+	if (wants_own(s, o->effect))
+		session_add_frame(&t->out, o->own);
+	if (t->out.oom) {
+		session_close(s, WS_FULL, "out of memory");
+		return;
+	}
+	ws_send(s->conn, t->out.p, t->out.n);
+	apply(s, o->effect);
+	if (s->state != SESSION_CLOSING)
+		hub_catch_up(t->hub, s);
+	session_run_next(s);
+}
+
+static void
+start(struct session *s, struct waiting *w)
+{
+	struct sessions *t = s->table;
+	struct actor a = { .via = VIA_WEBSOCKET };
+	struct ticket *ticket = malloc(sizeof(*ticket));
+
+	if (ticket == NULL) {
+		session_close(s, WS_FULL, "out of memory");
+		return;
+	}
+	*ticket = (struct ticket){ t, s->id };
+	snprintf(a.user, sizeof(a.user), "%s", s->user);
+	snprintf(a.key_hash, sizeof(a.key_hash), "%s", s->key_hash);
+	snprintf(a.session, sizeof(a.session), "%s", s->uuid);
+	a.bridge = presence_id(t->presence);
+	a.address = span_of(s->address);
+	a.channels = s->channels;
+	a.nchannels = s->nchannels;
+	if (s->state != SESSION_SIGNED_IN)
+		s->generation = presence_generation(t->presence);
+	s->busy = true;
+	run_message(t->run, &a, (struct span){ w->bytes, w->n }, NULL, NULL,
+	    (struct span){ NULL, 0 }, on_outcome, ticket);
+}
+
+static void
+refuse_binary(struct session *s)
+{
+	struct sessions *t = s->table;
+	struct buf text = { 0 };
+
+	run_error(&text, (struct span){ NULL, 0 }, ERR_FORM, "binary");
+	buf_reset(&t->out);
+	session_add_frame(&t->out, buf_peek(&text));
+	if (!text.oom && !t->out.oom)
+		ws_send(s->conn, t->out.p, t->out.n);
+	buf_clear(&text);
+}
+
+void
+session_run_next(struct session *s)
+{
+	struct waiting *w;
+
+	if (s->running)
+		return;
+	s->running = true;
+	while (!s->busy && s->first != NULL && s->state != SESSION_CLOSING &&
+	    s->blocked_since == 0) {
+		w = s->first;
+		s->first = w->next;
+		if (s->first == NULL)
+			s->last = &s->first;
+		s->nwaiting--;
+		if (w->text)
+			start(s, w);
+		else
+			refuse_binary(s);
+		free(w);
+	}
+	s->running = false;
+	if (s->paused && s->nwaiting < QUEUE_MAX / 2 &&
+	    s->state != SESSION_CLOSING) {
+		s->paused = false;
+		ws_pause(s->conn, false);
+	}
+}
+
+void
+session_request(struct session *s, struct span message, bool text)
+{
+	struct waiting *w;
+
+	if (s->state == SESSION_CLOSING)
+		return;
+	w = malloc(sizeof(*w) + message.n);
+	if (w == NULL) {
+		session_close(s, WS_FULL, "out of memory");
+		return;
+	}
+	w->next = NULL;
+	w->n = message.n;
+	w->text = text;
+	if (message.n != 0)
+		memcpy(w->bytes, message.p, message.n);
+	*s->last = w;
+	s->last = &w->next;
+	if (++s->nwaiting >= QUEUE_MAX && !s->paused) {
+		s->paused = true;
+		ws_pause(s->conn, true);
+	}
+	session_run_next(s);
+}
+
+void
+session_requests_clear(struct session *s)
+{
+	struct waiting *w;
+
+	while ((w = s->first) != NULL) {
+		s->first = w->next;
+		free(w);
+	}
+}
