@@ -22,9 +22,10 @@ enum field {      /* what a look-up found */
  * invalid UTF-8 or an escaped NUL or lone surrogate, or "type"/"id" that are
  * no strings (id at most LIMIT_ID bytes). "type" may be absent: then
  * default_type is taken (NULL: ERR_FORM). ERR_FIELD when the payload is of a
- * wrong kind (missing, null, "", [] and {} are an empty payload). On an error
- * *out may still be non-NULL when at least the id could be read: it then
- * serves msg_id only. Free with msg_free either way. */
+ * wrong kind (missing, null, "", [] and {} are an empty payload): id and type
+ * could be read then. On another error *out may still be non-NULL when at
+ * least the id could be read: it then serves msg_id only. Free with msg_free
+ * either way. */
 enum error msg_parse(struct span text, const char *default_type,
     struct msg **out);
 /* Builds a message of type with an empty payload (for GET); NULL: no memory. */

@@ -188,13 +188,15 @@ start(struct job *j, struct span text, const char *type, struct span bearer)
 
 	if (q->msg == NULL)
 		e = msg_parse(text, type, &q->msg);
-	if (e != ERR_NONE)
+	if (e != ERR_NONE && e != ERR_FIELD)
 		return op_fail(q, e, NULL);
 	if (type != NULL && !span_is(msg_type(q->msg), type))
 		return op_fail(q, ERR_FORM, "type");
 	q->op = op_find(msg_type(q->msg));
 	if (q->op == NULL)
 		return op_fail(q, ERR_TYPE, NULL);
+	if (e == ERR_FIELD) /* the payload is no object */
+		return op_fail(q, e, q->op->type);
 	if (q->actor.via == VIA_HTTP &&
 	    take_identity(q, bearer) == STEP_ERROR)
 		return STEP_ERROR;
