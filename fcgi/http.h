@@ -28,6 +28,7 @@ struct http_request {
 	struct span address;
 	struct span cors;       /* a foreign origin that may read it; empty */
 	const char *allow;      /* the methods of this type */
+	bool head;              /* a GET whose content nobody wants */
 	enum error error;
 	const char *payload;
 };
@@ -41,7 +42,7 @@ void http_clear(struct http_request *h);
  * allow and cors as above. */
 void http_write(struct buf *b, enum error e, unsigned retry_after,
     const char *allow, struct span cors, struct span text);
-/* The answer to a preflight. */
-void http_write_preflight(struct buf *b, struct span cors);
+/* The answer to a preflight, or to any other OPTIONS. */
+void http_write_preflight(struct buf *b, const char *allow, struct span cors);
 
 #endif

@@ -187,11 +187,13 @@ http_read(struct http_request *h, const struct conf *c, char *const *params,
     size_t body)
 {
 	const char *method = value(params, "REQUEST_METHOD");
-	bool get = strcmp(method, "GET") == 0;
+	bool get;
 	const struct op *op;
 
 	*h = (struct http_request){ .kind = HTTP_OPERATION, .payload = "",
 		.allow = "POST, OPTIONS" };
+	h->head = strcmp(method, "HEAD") == 0;
+	get = h->head || strcmp(method, "GET") == 0;
 	h->address = span_of(value(params, "REMOTE_ADDR"));
 	read_type(h, params);
 	read_bearer(h, params);
@@ -199,7 +201,7 @@ http_read(struct http_request *h, const struct conf *c, char *const *params,
 	if (op != NULL) {
 		h->operation = op->type;
 		if (op->flags & OP_GET)
-			h->allow = "GET, POST, OPTIONS";
+			h->allow = "GET, HEAD, POST, OPTIONS";
 	}
 	if (!read_origin(h, c, params)) {
 		refuse(h, ERR_FORBIDDEN, "origin");
@@ -207,7 +209,7 @@ http_read(struct http_request *h, const struct conf *c, char *const *params,
 		h->kind = HTTP_PREFLIGHT;
 	} else if (strcmp(h->type, "health") == 0) {
 		h->kind = HTTP_HEALTH;
-		h->allow = "GET, OPTIONS";
+		h->allow = "GET, HEAD, OPTIONS";
 		if (!get)
 			refuse(h, ERR_METHOD, "");
 	} else if (op == NULL) {

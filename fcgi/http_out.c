@@ -55,12 +55,13 @@ http_write(struct buf *b, enum error e, unsigned retry_after,
 }
 
 void
-http_write_preflight(struct buf *b, struct span cors)
+http_write_preflight(struct buf *b, const char *allow, struct span cors)
 {
-	buf_str(b, "Status: 204 No Content\r\nCache-Control: no-store\r\n"
+	buf_fmt(b, "Status: 204 No Content\r\nCache-Control: no-store\r\n"
+	    "Allow: %s\r\n"
 	    "Access-Control-Allow-Methods: GET, POST\r\n"
 	    "Access-Control-Allow-Headers: Authorization, Content-Type\r\n"
-	    "Access-Control-Max-Age: 600\r\n");
+	    "Access-Control-Max-Age: 600\r\n", allow);
 	write_cors(b, cors);
 	buf_str(b, "\r\n");
 }

@@ -188,9 +188,10 @@ const char *
 param(char *const *params, const char *name)
 {
 	size_t n = strlen(name);
+	const char *last = NULL;
 
 	for (; *params != NULL; params++)
 		if (strncmp(*params, name, n) == 0 && (*params)[n] == '=')
-			return *params + n + 1;
-	return NULL;
+			last = *params + n + 1;
+	return last;
 }

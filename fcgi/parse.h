@@ -24,7 +24,9 @@ bool parse_is_cgi(void);
  * empty. Release *out by parsed_clear. */
 bool parse_request(struct parse *p, struct span records, struct parsed *out);
 void parsed_clear(struct parsed *d);
-/* The value of a parameter in such a list, or NULL. */
+/* The value of a parameter in such a list, or NULL. The last one counts, as
+ * everywhere: nginx' own fastcgi_params, included first, gives HTTP_HOST
+ * without its port. */
 const char *param(char *const *params, const char *name);
 
 #endif

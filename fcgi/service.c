@@ -13,6 +13,7 @@ struct waiter {
 	void *arg;
 	uint64_t id;
 	const char *allow;
+	bool head;
 	struct buf cors; /* a copy: the parameters are gone by then */
 };
 
@@ -41,6 +42,8 @@ respond(struct waiter *w, enum error e, unsigned retry_after,
 	struct buf out = { 0 };
 
 	http_write(&out, e, retry_after, w->allow, buf_peek(&w->cors), text);
+	if (w->head && !out.oom)
+		out.n -= text.n; /* RFC 9110, section 9.3.2 */
 	deliver(w, &out);
 }
 
@@ -93,7 +96,7 @@ preflight(struct waiter *w)
 {
 	struct buf out = { 0 };
 
-	http_write_preflight(&out, buf_peek(&w->cors));
+	http_write_preflight(&out, w->allow, buf_peek(&w->cors));
 	deliver(w, &out);
 }
 
@@ -120,6 +123,7 @@ service_serve(struct service *s, char *const *params, struct span body,
 	s->waiters = w;
 	http_read(&h, s->conf, params, body_size);
 	w->allow = h.allow;
+	w->head = h.head;
 	buf_span(&w->cors, h.cors);
 	switch (h.kind) {
 	case HTTP_OPERATION:
