@@ -11,86 +11,114 @@
 #include "session.h"
 
 #define BEATS 3        /* in a lease */
-#define REAP_MOST 200  /* of each kind in one beat */
+#define REAP_MOST 100  /* of each kind in one beat */
+#define ADOPT_MOST 256 /* calls on their way at a time */
 #define TIMEOUT 2000   /* ms */
+#define ID_LEN (UUID_LEN + 11) /* of an incarnation's id */
 
+/* An incarnation's life:
+ *
+ *   incarnate --beat(register)--> registered --> its sessions are adopted
+ *       ^                             |
+ *       +--- lease missed, connection made anew, a count failed
+ *
+ * Commands leave in order on one connection: what was sent for the one before
+ * is answered before the register beat is. */
 struct presence {
 	const struct conf *conf;
 	struct store *store;
 	struct hub *hub;
 	struct sessions *sessions;
 	uv_timer_t timer;
-	char id[UUID_LEN + 1];
-	char ended[UUID_LEN + 1];  /* an incarnation whose lease is to end */
+	char process[UUID_LEN + 1];
+	char id[ID_LEN + 1];
+	char ended[ID_LEN + 1];    /* an incarnation whose lease is to end */
 	unsigned generation;
 	bool registered;           /* this incarnation's lease was taken */
 	bool stale;                /* a count may be wrong: begin anew */
 	bool beating;              /* a beat is on its way */
+	size_t adopting;           /* calls on their way */
 	uint64_t probe_sent, probe_back; /* ms */
 	struct call call;
 	void (*done)(void *arg);
 	void *done_arg;
+	bool ending;               /* the last beat is on its way */
 };
 
 static void beat(struct presence *p);
 
+/* The next incarnation. The sessions of the one before are reaped unless they
+ * are adopted within a lease. */
 static void
 incarnate(struct presence *p)
 {
-	struct scope own;
-
 	snprintf(p->ended, sizeof(p->ended), "%s", p->id);
-	uuid_new(p->id);
 	p->generation++;
+	snprintf(p->id, sizeof(p->id), "%s.%010u", p->process, p->generation);
 	p->registered = false;
 	p->stale = false;
-	own = scope_bridge(span_of(p->id));
-	hub_own(p->hub, &own);
+}
+
+static void
+adopt_more(struct presence *p)
+{
+	if (p->adopting == 0 && p->registered && !p->stale && p->done == NULL)
+		sessions_adopt(p->sessions, ADOPT_MOST);
 }
 
 static void
 on_beat(void *arg, enum store_status status, const struct answer *a)
 {
 	struct presence *p = arg;
-	bool first = !p->registered;
 
 	p->beating = false;
 	if (p->done != NULL) {
-		p->done(p->done_arg);
+		beat(p); /* or the end, when this was the last */
 		return;
 	}
-	if (status != STORE_OK || a->n != 3)
+	if (status != STORE_OK || a->n != 5)
 		return;
 	if (!span_is(a->v[1], "1")) {
 		log_warn("presence: the lease was lost, counting anew");
-		p->stale = true;
-	} else {
-		p->registered = true;
-		p->ended[0] = '\0';
-	}
-	if (p->registered && first && p->generation > 1)
-		sessions_each_signed_in(p->sessions, presence_adopt, p);
-	if (p->stale) {
 		incarnate(p);
 		beat(p);
-	} else if (span_is(a->v[2], "1")) {
-		beat(p);
+		return;
 	}
+	if (!p->registered) {
+		p->registered = true;
+		p->ended[0] = '\0';
+		adopt_more(p);
+	}
+	if (span_is(a->v[2], "1"))
+		beat(p);
 }
 
+/* When it is to end, the last beat ends our lease, and its answer us. */
 static void
 beat(struct presence *p)
 {
-	if (p->beating || !store_ready(p->store))
+	bool last = p->done != NULL;
+
+	if (p->beating)
+		return;
+	if (p->ending || (last && !store_ready(p->store))) {
+		p->done(p->done_arg);
+		return;
+	}
+	if (!store_ready(p->store))
 		return;
 	call_begin(&p->call, SCRIPT_beat, p->conf);
-	call_str(&p->call, p->done == NULL ? p->id : "");
+	call_str(&p->call, last ? "" : p->id);
 	call_uint(&p->call, p->conf->presence_lease);
 	call_str(&p->call, p->registered ? "" : "1");
 	call_uint(&p->call, p->conf->presence_grace);
 	call_uint(&p->call, REAP_MOST);
-	call_str(&p->call, p->done == NULL ? p->ended : p->id);
+	call_str(&p->call, last ? p->id : p->ended);
+	call_uint(&p->call, last ? 0 : p->conf->presence_lease);
+	p->ending = last;
 	p->beating = call_send(&p->call, p->store, TIMEOUT, on_beat, p);
+	if (last && !p->beating)
+		p->done(p->done_arg);
 	if (hub_ready(p->hub) && p->probe_back >= p->probe_sent)
 		p->probe_sent = clock_ms();
 }
@@ -114,13 +142,28 @@ on_timer(uv_timer_t *t)
 		p->probe_sent = p->probe_back;
 		hub_reconnect(p->hub);
 	}
+	if (p->stale && !p->beating)
+		incarnate(p);
+	adopt_more(p);
 	beat(p);
 }
 
+/* A connection: what was on its way over the one before may have been done or
+ * not, or may yet be. */
 static void
 on_ready(void *arg)
 {
-	beat(arg);
+	struct presence *p = arg;
+
+	incarnate(p);
+	beat(p);
+}
+
+void
+presence_doubt(struct presence *p)
+{
+	if (p->done == NULL)
+		beat(p);
 }
 
 void
@@ -146,7 +189,7 @@ presence_sick(const struct presence *p)
 
 /* A failed count is mended by a new incarnation. */
 static void
-on_counted(void *arg, enum store_status status, const struct answer *a)
+on_gone(void *arg, enum store_status status, const struct answer *a)
 {
 	struct presence *p = arg;
 
@@ -155,48 +198,64 @@ on_counted(void *arg, enum store_status status, const struct answer *a)
 		p->stale = true;
 }
 
-static void
-count(struct presence *p, const struct scope *channels, size_t n)
+void
+presence_gone(struct presence *p, const char *session, unsigned grace)
 {
-	for (size_t i = 0; i < n; i++)
-		call_str(&p->call, channels[i].text);
-	if (!call_send(&p->call, p->store, TIMEOUT, on_counted, p))
+	call_begin(&p->call, SCRIPT_gone, p->conf);
+	call_str(&p->call, session);
+	call_uint(&p->call, grace);
+	if (!call_send(&p->call, p->store, TIMEOUT, on_gone, p))
 		p->stale = true;
 }
 
-void
-presence_gone(struct presence *p, const char *user,
-    const struct scope *channels, size_t n, unsigned grace)
+/* A session's adoption on its way: an id, for it may be gone by then. */
+struct adoption {
+	struct presence *presence;
+	uint64_t id;
+};
+
+static void
+on_adopted(void *arg, enum store_status status, const struct answer *a)
 {
-	call_begin(&p->call, SCRIPT_gone, p->conf);
-	call_str(&p->call, p->id);
-	call_str(&p->call, user);
-	call_uint(&p->call, grace);
-	call_str(&p->call, "1");
-	count(p, channels, n);
+	struct adoption *adoption = arg;
+	struct presence *p = adoption->presence;
+	uint64_t id = adoption->id;
+
+	free(adoption);
+	p->adopting--;
+	if (status != STORE_OK)
+		p->stale = true;
+	else if (a->n == 3 && span_is(a->v[1], "4"))
+		sessions_key_dead(p->sessions, id);
+	else if (a->n == 3)
+		presence_doubt(p); /* the lease was missed */
+	adopt_more(p);
 }
 
 void
-presence_left(struct presence *p, const char *user, const struct scope *c)
+presence_adopt(struct presence *p, uint64_t id,
+    const struct presence_session *s)
 {
-	call_begin(&p->call, SCRIPT_gone, p->conf);
-	call_str(&p->call, p->id);
-	call_str(&p->call, user);
-	call_uint(&p->call, 0);
-	call_str(&p->call, "");
-	count(p, c, 1);
-}
+	struct adoption *adoption = malloc(sizeof(*adoption));
 
-void
-presence_adopt(void *arg, const char *user, const struct scope *channels,
-    size_t n)
-{
-	struct presence *p = arg;
-
+	if (adoption == NULL) {
+		p->stale = true;
+		return;
+	}
+	*adoption = (struct adoption){ p, id };
 	call_begin(&p->call, SCRIPT_adopt, p->conf);
+	call_str(&p->call, s->uuid);
 	call_str(&p->call, p->id);
-	call_str(&p->call, user);
-	count(p, channels, n);
+	call_str(&p->call, s->user);
+	call_str(&p->call, s->key_hash);
+	for (size_t i = 0; i < s->nchannels; i++)
+		call_str(&p->call, s->channels[i].text);
+	if (call_send(&p->call, p->store, TIMEOUT, on_adopted, adoption)) {
+		p->adopting++;
+	} else {
+		free(adoption);
+		p->stale = true;
+	}
 }
 
 /* ---- life ---- */
@@ -206,6 +265,7 @@ presence_new(uv_loop_t *loop, const struct conf *c, struct store *s,
     struct hub *h, struct sessions *t)
 {
 	struct presence *p = calloc(1, sizeof(*p));
+	struct scope own;
 
 	if (p == NULL)
 		return NULL;
@@ -213,6 +273,9 @@ presence_new(uv_loop_t *loop, const struct conf *c, struct store *s,
 	p->store = s;
 	p->hub = h;
 	p->sessions = t;
+	uuid_new(p->process);
+	own = scope_bridge(span_of(p->process));
+	hub_own(h, &own);
 	incarnate(p);
 	uv_timer_init(loop, &p->timer);
 	p->timer.data = p;
@@ -228,11 +291,7 @@ presence_stop(struct presence *p, void (*done)(void *arg), void *arg)
 	store_on_ready(p->store, NULL, NULL);
 	p->done = done;
 	p->done_arg = arg;
-	if (p->beating)
-		return; /* its answer is the end; the lease runs out */
 	beat(p);
-	if (!p->beating)
-		done(arg);
 }
 
 static void
@@ -254,11 +313,17 @@ presence_free(struct presence *p)
 struct span
 presence_id(const struct presence *p)
 {
-	return (struct span){ p->id, UUID_LEN };
+	return (struct span){ p->id, ID_LEN };
 }
 
 unsigned
 presence_generation(const struct presence *p)
 {
 	return p->generation;
+}
+
+bool
+presence_counts(const struct presence *p)
+{
+	return p->registered && !p->stale;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What this bridge holds, counted in Redis under the lease of its incarnation:
  * a heartbeat renews it and reaps what others left. A bridge that lost its
- * lease takes a new incarnation and counts its sessions anew. */
+ * lease, or its connection and with it the outcome of what was on its way,
+ * takes the next incarnation and has its sessions claimed for it; whatever
+ * still comes of the one before is refused. */
 #ifndef PALAVER_PRESENCE_H
 #define PALAVER_PRESENCE_H
 
@@ -15,25 +17,37 @@
 struct presence;
 struct sessions;
 
+/* A signed-in session as its bridge knows it; all is borrowed. */
+struct presence_session {
+	const char *uuid;
+	const char *user;
+	const char *key_hash;
+	const struct scope *channels; /* in the order joined */
+	size_t nchannels;
+};
+
 /* All are borrowed. NULL without memory. Registers as soon as Redis is there. */
 struct presence *presence_new(uv_loop_t *loop, const struct conf *c,
     struct store *s, struct hub *h, struct sessions *t);
 /* Ends the lease, so that others reap at once; then closes. */
 void presence_stop(struct presence *p, void (*done)(void *arg), void *arg);
 void presence_free(struct presence *p);
-/* This incarnation's id; the bytes live as long as p and change in place. */
+/* This incarnation's id; the bytes live as long as p and change in place, of
+ * one length: PROCESS '.' NUMBER. */
 struct span presence_id(const struct presence *p);
-/* Counts up with each incarnation. */
+/* Counts up with each incarnation, from 1. */
 unsigned presence_generation(const struct presence *p);
-/* A session of user ended; it was in those channels. grace in ms. */
-void presence_gone(struct presence *p, const char *user,
-    const struct scope *channels, size_t n, unsigned grace);
-/* A session of user left one channel, by no wish of its own. */
-void presence_left(struct presence *p, const char *user,
-    const struct scope *c);
-/* Counts a living session again under this incarnation. */
-void presence_adopt(void *p, const char *user, const struct scope *channels,
-    size_t n);
+/* Whether this incarnation was granted its lease. */
+bool presence_counts(const struct presence *p);
+/* The outcome of something that counts is not known, or the lease was missed:
+ * looks after the lease at once. */
+void presence_doubt(struct presence *p);
+/* The session ended, whatever it is counted for. grace in ms. */
+void presence_gone(struct presence *p, const char *session, unsigned grace);
+/* Has a living session counted as it is, whatever it was counted for; closed
+ * (sessions_key_dead) when user or key are no more. */
+void presence_adopt(struct presence *p, uint64_t id,
+    const struct presence_session *s);
 /* The probe that a heartbeat published came back. */
 void presence_probe(struct presence *p);
 /* NULL, or why the bridge is not healthy. */

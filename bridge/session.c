@@ -49,6 +49,19 @@ session_close(struct session *s, enum ws_close code, const char *reason)
 }
 
 void
+session_adopt(struct session *s)
+{
+	struct presence *p = s->table->presence;
+
+	if (s->state != SESSION_SIGNED_IN || s->busy ||
+	    s->generation == presence_generation(p) || !presence_counts(p))
+		return;
+	s->generation = presence_generation(p);
+	presence_adopt(p, s->id, &(struct presence_session){ s->uuid, s->user,
+	    s->key_hash, s->channels, s->nchannels });
+}
+
+void
 session_add_frame(struct buf *b, struct span text)
 {
 	unsigned char head[WS_HEADER_MAX];
@@ -132,8 +145,7 @@ on_close(void *session)
 	struct session **at = &t->bucket[s->id % BUCKETS];
 
 	if (s->user[0] != '\0')
-		presence_gone(t->presence, s->user, s->channels, s->nchannels,
-		    t->conf->presence_grace);
+		presence_gone(t->presence, s->uuid, t->conf->presence_grace);
 	if (s->members != NULL)
 		session_leave_all(s);
 	session_requests_clear(s);
@@ -300,15 +312,26 @@ sessions_count(const struct sessions *t)
 	return t->count;
 }
 
-void
-sessions_each_signed_in(struct sessions *t,
-    void (*cb)(void *arg, const char *user, const struct scope *channels,
-    size_t nchannels), void *arg)
+size_t
+sessions_adopt(struct sessions *t, size_t most)
 {
-	for (struct session *s = t->all; s != NULL; s = s->next) {
-		if (s->user[0] == '\0')
-			continue;
-		s->generation = presence_generation(t->presence);
-		cb(arg, s->user, s->channels, s->nchannels);
+	size_t n = 0;
+
+	for (struct session *s = t->all; s != NULL && n < most; s = s->next) {
+		unsigned before = s->generation;
+
+		session_adopt(s);
+		if (s->generation != before)
+			n++;
 	}
+	return n;
+}
+
+void
+sessions_key_dead(struct sessions *t, uint64_t id)
+{
+	struct session *s = session_find(t, id);
+
+	if (s != NULL)
+		session_close(s, WS_KEY_DEAD, "key dead");
 }

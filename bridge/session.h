@@ -27,9 +27,11 @@ struct hub_handler sessions_hub_handler(struct sessions *t);
 /* Closes every one with 1012 and a jitter (ms) that grows with their number. */
 void sessions_restart(struct sessions *t);
 size_t sessions_count(const struct sessions *t);
-/* Calls adopt for each that is signed in (after a new incarnation). */
-void sessions_each_signed_in(struct sessions *t,
-    void (*cb)(void *arg, const char *user, const struct scope *channels,
-    size_t nchannels), void *arg);
+/* Has presence count up to most sessions that its incarnation does not know
+ * yet (session_adopt); returns how many. Those that run a request follow
+ * with its outcome. */
+size_t sessions_adopt(struct sessions *t, size_t most);
+/* Closes the session, which may be gone, with 4001. */
+void sessions_key_dead(struct sessions *t, uint64_t id);
 
 #endif

@@ -31,7 +31,7 @@ struct session {
 	char user[UUID_LEN + 1];
 	char key_hash[KEY_HASH_LEN + 1];
 	char address[64];
-	unsigned generation;            /* of the presence that counts it */
+	unsigned generation;            /* of the presence that knows it */
 	struct member own[OWN_LOGS];
 	struct member *logs;            /* two for each channel */
 	struct scope *channels;         /* in the order joined */
@@ -69,6 +69,9 @@ struct session *session_find(struct sessions *t, uint64_t id);
 void session_set_state(struct session *s, enum session_state to);
 /* Tells the peer and goes on no more; the connection ends by itself. */
 void session_close(struct session *s, enum ws_close code, const char *reason);
+/* Has presence count s as it is now, if this incarnation of the bridge has not
+ * done so yet. Not while a request runs: its effect is not known then. */
+void session_adopt(struct session *s);
 /* Appends text as a WebSocket frame; an empty one is none. */
 void session_add_frame(struct buf *b, struct span text);
 

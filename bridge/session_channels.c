@@ -106,12 +106,8 @@ session_enter_channel(struct session *s, const struct effect *e)
 
 	if (session_channel_index(s, &e->channel) < s->nchannels)
 		return true; /* a silent refresh */
-	if (s->nchannels == LIMIT_SESSION_CHANNELS) {
-		struct scope oldest = s->channels[0];
-
-		session_leave_channel(s, 0);
-		presence_left(t->presence, s->user, &oldest);
-	}
+	if (s->nchannels == LIMIT_SESSION_CHANNELS)
+		session_leave_channel(s, 0); /* the script did so as well */
 	if (!make_room(s, s->nchannels + 1) ||
 	    !move_logs(s, s->nchannels + 1))
 		return false;

@@ -16,20 +16,11 @@ struct waiting {
 static bool
 sign_in(struct session *s, const struct effect *e)
 {
-	struct sessions *t = s->table;
-
-	if (s->state == SESSION_SIGNED_IN) {
-		presence_gone(t->presence, s->user, s->channels,
-		    s->nchannels, t->conf->presence_grace);
+	if (s->state == SESSION_SIGNED_IN)
 		session_leave_all(s);
-	}
 	snprintf(s->user, sizeof(s->user), "%s", e->user);
 	snprintf(s->key_hash, sizeof(s->key_hash), "%s", e->key_hash);
 	session_set_state(s, SESSION_SIGNED_IN);
-	if (s->generation != presence_generation(t->presence)) {
-		s->generation = presence_generation(t->presence);
-		presence_adopt(t->presence, s->user, NULL, 0);
-	}
 	return session_follow_own(s, e->places);
 }
 
@@ -73,6 +64,8 @@ wants_own(const struct session *s, const struct effect *e)
 struct ticket {
 	struct sessions *table;
 	uint64_t id;
+	char uuid[UUID_LEN + 1];
+	unsigned generation; /* of the presence, when the request began */
 };
 
 static void
@@ -81,22 +74,22 @@ on_outcome(void *arg, const struct outcome *o)
 	struct ticket *ticket = arg;
 	struct sessions *t = ticket->table;
 	struct session *s = session_find(t, ticket->id);
+	unsigned generation = ticket->generation;
 
-	free(ticket);
-	if (s == NULL) {
-		/* Gone meanwhile: what it signed in as is to be counted out;
-		 * a channel joined was so under a user counted out already. */
+	if (s != NULL)
+		s->busy = false;
+	if (o->error == ERR_STORAGE)
+		presence_doubt(t->presence);
+	if (s == NULL || s->state == SESSION_CLOSING) {
+		/* Gone meanwhile, uncounted: what it signed in as is to be
+		 * counted out. */
 		if (o->effect->kind == EFFECT_SIGNED_IN)
-			presence_gone(t->presence, o->effect->user, NULL, 0,
+			presence_gone(t->presence, ticket->uuid,
 			    t->conf->presence_grace);
-		else if (o->effect->kind == EFFECT_JOINED)
-			presence_left(t->presence, o->effect->user,
-			    &o->effect->channel);
+		free(ticket);
 		return;
 	}
-	s->busy = false;
-	if (s->state == SESSION_CLOSING)
-		return;
+	free(ticket);
 	buf_reset(&t->out);
 	t->out.oom = false;
 	session_add_frame(&t->out, o->reply);
@@ -108,6 +101,9 @@ on_outcome(void *arg, const struct outcome *o)
 	}
 	ws_send(s->conn, t->out.p, t->out.n);
 	apply(s, o->effect);
+	if (o->effect->kind == EFFECT_SIGNED_IN)
+		s->generation = generation;
+	session_adopt(s);
 	if (s->state != SESSION_CLOSING)
 		hub_catch_up(t->hub, s);
 	session_run_next(s);
@@ -124,16 +120,14 @@ start(struct session *s, struct waiting *w)
 		session_close(s, WS_FULL, "out of memory");
 		return;
 	}
-	*ticket = (struct ticket){ t, s->id };
+	*ticket = (struct ticket){ .table = t, .id = s->id,
+		.generation = presence_generation(t->presence) };
+	snprintf(ticket->uuid, sizeof(ticket->uuid), "%s", s->uuid);
 	snprintf(a.user, sizeof(a.user), "%s", s->user);
 	snprintf(a.key_hash, sizeof(a.key_hash), "%s", s->key_hash);
 	snprintf(a.session, sizeof(a.session), "%s", s->uuid);
 	a.bridge = presence_id(t->presence);
 	a.address = span_of(s->address);
-	a.channels = s->channels;
-	a.nchannels = s->nchannels;
-	if (s->state != SESSION_SIGNED_IN)
-		s->generation = presence_generation(t->presence);
 	s->busy = true;
 	run_message(t->run, &a, (struct span){ w->bytes, w->n }, NULL, NULL,
 	    (struct span){ NULL, 0 }, on_outcome, ticket);

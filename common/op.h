@@ -30,10 +30,6 @@ struct actor {
 	struct span bridge;   /* incarnation of the bridge; HTTP: empty. Must
 			       * outlive the request. */
 	struct span address;  /* of the peer, for limits; copied by run */
-	/* WebSocket: the channels that the session is in, lives until the
-	 * request ends. */
-	const struct scope *channels;
-	size_t nchannels;
 };
 
 enum step {

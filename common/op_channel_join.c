@@ -18,16 +18,12 @@ static enum step
 build(struct request *q)
 {
 	int64_t limit = DEFAULT_JOIN_MESSAGES;
-	bool inside = false;
 
 	if (op_read_channel(q) == STEP_ERROR ||
 	    op_read_int(q, "limit", 0, LIMIT_MESSAGES, &limit) == STEP_ERROR)
 		return STEP_ERROR;
 	if (q->actor.via == VIA_HTTP && q->actor.session[0] == '\0')
 		return op_fail(q, ERR_FIELD, "sessionUUID");
-	for (size_t i = 0; i < q->actor.nchannels; i++)
-		if (strcmp(q->actor.channels[i].text, q->channel.text) == 0)
-			inside = true;
 	uuid_new(q->uuid);
 	op_call(q, SCRIPT_channel_join);
 	op_call_session(q);
@@ -35,7 +31,7 @@ build(struct request *q)
 	call_str(&q->call, q->recipient);
 	call_uint(&q->call, (uint64_t)limit);
 	call_str(&q->call, q->uuid);
-	call_str(&q->call, inside ? "1" : "");
+	call_uint(&q->call, LIMIT_SESSION_CHANNELS);
 	call_uint(&q->call, LIMIT_JOIN_USERS);
 	call_uint(&q->call, (uint64_t)q->conf->history_days * 86400000);
 	return STEP_CALL;

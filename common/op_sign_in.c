@@ -102,6 +102,7 @@ grant(struct request *q, const char *mode, struct span name)
 	call_guess(q, name);
 	call_uint(&q->call, q->conf->sign_in_rate.count);
 	call_uint(&q->call, q->conf->sign_in_rate.seconds);
+	call_uint(&q->call, q->conf->presence_grace);
 	if (json.oom)
 		q->call.text.oom = true;
 	buf_clear(&json);

@@ -10,10 +10,8 @@ build(struct request *q)
 	call_str(&q->call, q->actor.user);
 	call_str(&q->call, q->actor.key_hash);
 	call_uint(&q->call, (uint64_t)q->conf->key_days * 86400000);
-	call_str(&q->call, q->actor.via == VIA_HTTP ? q->actor.session : "");
+	call_str(&q->call, q->actor.session);
 	call_arg(&q->call, q->actor.bridge);
-	for (size_t i = 0; i < q->actor.nchannels; i++)
-		call_str(&q->call, q->actor.channels[i].text);
 	return STEP_CALL;
 }
 

@@ -5,7 +5,7 @@
 
 #include "call.h"
 
-#define EVERY 5000    /* ms */
+#define REAPS 3       /* in a lease */
 #define MOST 100      /* of each kind */
 #define TIMEOUT 2000  /* ms */
 
@@ -14,22 +14,25 @@ struct reaper {
 	struct store *store;
 	uv_timer_t timer;
 	struct call call;
+	bool reaping; /* a call is on its way */
 };
+
+static void reap(struct reaper *r);
 
 static void
 on_reaped(void *arg, enum store_status status, const struct answer *a)
 {
-	(void)arg;
-	(void)status;
-	(void)a;
+	struct reaper *r = arg;
+
+	r->reaping = false;
+	if (status == STORE_OK && a->n == 5 && span_is(a->v[2], "1"))
+		reap(r);
 }
 
 static void
-on_timer(uv_timer_t *t)
+reap(struct reaper *r)
 {
-	struct reaper *r = t->data;
-
-	if (!store_ready(r->store))
+	if (r->reaping || !store_ready(r->store))
 		return;
 	call_begin(&r->call, SCRIPT_beat, r->conf);
 	call_str(&r->call, "");
@@ -38,7 +41,14 @@ on_timer(uv_timer_t *t)
 	call_uint(&r->call, r->conf->presence_grace);
 	call_uint(&r->call, MOST);
 	call_str(&r->call, "");
-	call_send(&r->call, r->store, TIMEOUT, on_reaped, r);
+	call_uint(&r->call, 0);
+	r->reaping = call_send(&r->call, r->store, TIMEOUT, on_reaped, r);
+}
+
+static void
+on_timer(uv_timer_t *t)
+{
+	reap(t->data);
 }
 
 struct reaper *
@@ -52,7 +62,7 @@ reaper_new(uv_loop_t *loop, const struct conf *c, struct store *s)
 	r->store = s;
 	uv_timer_init(loop, &r->timer);
 	r->timer.data = r;
-	uv_timer_start(&r->timer, on_timer, 0, EVERY);
+	uv_timer_start(&r->timer, on_timer, 0, c->presence_lease / REAPS);
 	return r;
 }
 

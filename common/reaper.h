@@ -10,7 +10,7 @@
 
 struct reaper;
 
-/* Reaps at once and then every 5 s. NULL without memory. */
+/* Reaps at once and then three times in a lease of presence. NULL without memory. */
 struct reaper *reaper_new(uv_loop_t *loop, const struct conf *c,
     struct store *s);
 /* After store_free. */

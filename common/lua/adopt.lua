@@ -1,17 +1,32 @@
 -- SPDX-License-Identifier: MIT
--- Counts a living WebSocket session under a bridge's new incarnation.
--- 4 bridge, 5 user, 6... channels
-local bridge, user = ARGV[4], ARGV[5]
+-- Makes what is counted for a living WebSocket session what its bridge knows.
+-- 4 session, 5 bridge, 6 user, 7 hash of its key, 8... channels in the order
+-- joined. Error 4 when user or key are no more.
+local session, bridge, user = ARGV[4], ARGV[5], ARGV[6]
 local name = name_of(user)
-if not name or not call('ZSCORE', SYS .. 'leases', bridge) then
+if not name then
 	return fail('4')
 end
-held(bridge, user)
-if came(user) then
-	sys_signed('signIn', user, name)
+local till = call('ZSCORE', P .. '{u:' .. user .. '}:k', ARGV[7])
+if not till or tonumber(till) <= now then
+	return fail('4')
 end
-for i = 6, #ARGV do
-	held(bridge, ARGV[i] .. '\n' .. user)
-	entered(ARGV[i], user, name)
+if not leased(bridge, session) then
+	return fail('20', 'lease')
+end
+session_claimed(session, user, name, bridge)
+local k, wanted = SYS .. 's:' .. session, {}
+for i = 8, #ARGV do
+	wanted['c:' .. ARGV[i]] = true
+end
+local fields = call('HKEYS', k)
+for i = 1, #fields do
+	if fields[i]:sub(1, 2) == 'c:' and not wanted[fields[i]] then
+		session_left(session, user, fields[i]:sub(3), 0)
+	end
+end
+for i = 8, #ARGV do
+	session_entered(session, user, name, ARGV[i], #ARGV)
+	call('HSET', k, 'c:' .. ARGV[i], i, 'n', i)
 end
 return { 'OK' }

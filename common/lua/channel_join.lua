@@ -2,7 +2,7 @@
 -- 4 user, 5 hash of the key (HTTP) or '', 6 life of a key (ms), 7 session,
 -- 8 bridge or '', 9 lease of an HTTP session (ms), 10 channel's scope,
 -- 11 recipient or '', 12 messages wanted, 13 a UUID for a new channel,
--- 14 '1': this session of the bridge is in already, 15 users wanted,
+-- 14 channels that a session may be in, 15 users wanted,
 -- 16 ms until a private channel without messages is forgotten
 -- OK, channel's UUID, epoch, seq, epoch and seq of the notices before this
 -- join, more, total, number of users, (UUID, name in JSON, on line)..., frames
@@ -18,7 +18,7 @@ end
 if ARGV[11] ~= '' and not name_of(ARGV[11]) then
 	return fail('7', 'recipientUUID')
 end
-if bridge ~= '' and not call('ZSCORE', SYS .. 'leases', bridge) then
+if bridge ~= '' and not leased(bridge, session) then
 	return fail('20', 'lease')
 end
 local s, e = meta(scope)
@@ -28,18 +28,10 @@ if scope ~= 'g' and call('PTTL', m) < 0 then
 	call('PEXPIRE', m, ARGV[16])
 end
 local ns, ne = meta(scope .. '~')
-local fresh
 if bridge ~= '' then
-	fresh = ARGV[14] ~= '1'
-	if fresh then
-		held(bridge, scope .. '\n' .. user)
-	end
-else
-	fresh = call('HSETNX', SYS .. 's:' .. session, 'c:' .. scope, 1) == 1
+	session_claimed(session, user, name, bridge)
 end
-if fresh then
-	entered(scope, user, name)
-end
+session_entered(session, user, name, scope, tonumber(ARGV[14]))
 local limit = tonumber(ARGV[12])
 local list = key(scope, ':l')
 local frames = {}

@@ -6,11 +6,8 @@ local err = proved(user, ARGV[5], tonumber(ARGV[6]), session, ARGV[9])
 if err then
 	return err
 end
-if bridge ~= '' then
-	if released(bridge, scope .. '\n' .. user, 1) then
-		left(scope, user, 1, 0)
-	end
-elseif call('HDEL', SYS .. 's:' .. session, 'c:' .. scope) == 1 then
-	left(scope, user, 1, 0)
+if bridge ~= '' and not leased(bridge, session) then
+	return fail('20', 'lease')
 end
+session_left(session, user, scope, 0)
 return { 'OK' }

@@ -5,7 +5,7 @@
 -- 9 the password's hash  10 hash of the access key (new one; mode key: the one
 -- shown)  11 life of a key (ms)  12 keys a user  13 session  14 bridge or ''
 -- 15 lease of an HTTP session (ms)  16 hash of name and address, to forgive
--- 17, 18 its rate
+-- 17, 18 its rate  19 grace (ms) of whom a WebSocket was signed in as before
 -- OK, user, name in JSON, end of the key (ms), created, epoch and seq of sys,
 -- of the user's log, own sys frame or ''. AGAIN: another won the name, or the
 -- password changed meanwhile.
@@ -13,7 +13,7 @@ local mode, user, hash = ARGV[4], ARGV[5], ARGV[10]
 local ttl, bridge = tonumber(ARGV[11]), ARGV[14]
 local hkey, zkey = P .. '{u:' .. user .. '}', P .. '{u:' .. user .. '}:k'
 
-if bridge ~= '' and not call('ZSCORE', SYS .. 'leases', bridge) then
+if bridge ~= '' and not leased(bridge, ARGV[13]) then
 	return fail('20', 'lease')
 end
 local name
@@ -58,15 +58,10 @@ if mode ~= 'key' then
 		end
 	end
 end
-if bridge ~= '' then
-	held(bridge, user)
-else
-	call('HSET', SYS .. 's:' .. ARGV[13], 'u', user)
-	call('ZADD', SYS .. 'polls', now + ARGV[15], user .. '\n' .. ARGV[13])
-end
 local own = ''
 local us, ue = meta('u:' .. user)
-if came(user) then
+session_ended(ARGV[13], tonumber(ARGV[19]))
+if session_begun(ARGV[13], user, bridge, ARGV[15]) then
 	own = sys_signed('signIn', user, name)
 end
 local ss, se = meta('sys')

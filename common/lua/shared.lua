@@ -8,11 +8,15 @@
 --   P{sys}:shown    zset    the same members, of those on line
 --   P{sys}:online   hash    UUID -> sessions (0: gone, in grace)
 --   P{sys}:leases   zset    bridge incarnation -> end of its lease (ms)
---   P{sys}:polls    zset    UUID \n session -> end of its lease (ms)
+--   P{sys}:dead     zset    incarnation without a lease -> when to reap (ms)
+--   P{sys}:polls    zset    HTTP session -> end of its lease (ms)
 --   P{sys}:due      zset    UUID, or SCOPE \n UUID -> when the grace ends (ms)
---   P{sys}:b:ID     hash    what a bridge holds: UUID, or SCOPE \n UUID ->
---                           sessions. No TTL: the reaper empties it.
---   P{sys}:s:ID     hash    an HTTP session: u -> UUID, c:SCOPE -> 1
+--   P{sys}:b:ID     set     sessions that an incarnation took. No TTL: the
+--                           reaper empties it.
+--   P{sys}:s:ID     hash    a session that is counted: u UUID, b incarnation
+--                           of its bridge (HTTP: none), n joins so far,
+--                           c:SCOPE -> n of that join. No TTL: it ends by
+--                           itself or is reaped.
 --   P{sys}:g:H      string  rate of wrong passwords (H: hash of name, address)
 --   P{u:UUID}       hash    p password's hash, c created (ms), f folded name,
 --                           m member of users
@@ -204,16 +208,16 @@ local function offline(user)
 	sys_signed('signOut', user, name_of(user) or '""')
 end
 
--- n sessions of user less; grace in ms, 0: at once.
-local function went(user, n, grace)
+-- One session of user less; grace in ms, 0: at once.
+local function went(user, grace)
 	local online = SYS .. 'online'
-	local left = (tonumber(call('HGET', online, user)) or 0) - n
-	if left > 0 then
-		call('HSET', online, user, left)
-	elseif grace > 0 then
+	local have = tonumber(call('HGET', online, user)) or 0
+	if have > 1 then
+		call('HSET', online, user, have - 1)
+	elseif have == 1 and grace > 0 then
 		call('HSET', online, user, 0)
 		call('ZADD', SYS .. 'due', now + grace, user)
-	else
+	elseif have == 1 then
 		offline(user)
 	end
 end
@@ -253,54 +257,120 @@ local function outside(scope, user)
 	    .. ',"senderUUID":"' .. user .. '"}}')
 end
 
--- n sessions of user in the channel less.
-local function left(scope, user, n, grace)
+-- One session of user in the channel less.
+local function left(scope, user, grace)
 	local k = key(scope, ':in')
-	local have = tonumber(call('HGET', k, user))
-	if not have then
-		return
-	end
-	if have > n then
-		call('HSET', k, user, have - n)
-	elseif grace > 0 then
+	local have = tonumber(call('HGET', k, user)) or 0
+	if have > 1 then
+		call('HSET', k, user, have - 1)
+	elseif have == 1 and grace > 0 then
 		call('HSET', k, user, 0)
 		call('ZADD', SYS .. 'due', now + grace, scope .. '\n' .. user)
-	else
+	elseif have == 1 then
 		outside(scope, user)
 	end
 end
 
--- Takes n from what a bridge holds; returns whether it held anything.
-local function released(bridge, what, n)
-	local k = SYS .. 'b:' .. bridge
-	local have = tonumber(call('HGET', k, what))
-	if not have then
+-- Counting. A session's record says what it is counted for, and changes only
+-- together with the counts: whatever is done twice, or tried again after an
+-- unknown outcome, counts once. Those of a bridge belong to its incarnation
+-- (PROCESS '.' NUMBER, of fixed width), which may count while it has its
+-- lease; one that lost it is reaped. The bridge then takes the next and claims
+-- its sessions for it; what was on its way for the one before is refused.
+
+-- Whether a bridge's incarnation may count the session.
+local function leased(bridge, session)
+	if not call('ZSCORE', SYS .. 'leases', bridge) then
 		return false
 	end
-	if have > n then
-		call('HSET', k, what, have - n)
-	else
-		call('HDEL', k, what)
-	end
-	return true
+	local of = call('HGET', SYS .. 's:' .. session, 'b')
+	return not of or of <= bridge
 end
 
-local function held(bridge, what)
-	call('HINCRBY', SYS .. 'b:' .. bridge, what, 1)
-end
-
--- Ends an HTTP session: its channels, then its presence.
-local function session_ended(user, session, grace)
+-- Counts a session of user: of a bridge's incarnation, or over HTTP (bridge
+-- '') under a lease of its own (ms). True when nobody saw him on line before.
+local function session_begun(session, user, bridge, lease)
 	local k = SYS .. 's:' .. session
-	local fields = call('HKEYS', k)
-	for i = 1, #fields do
+	if bridge ~= '' then
+		call('HSET', k, 'u', user, 'b', bridge)
+		call('SADD', SYS .. 'b:' .. bridge, session)
+	else
+		call('HSET', k, 'u', user)
+		call('ZADD', SYS .. 'polls', now + lease, session)
+	end
+	return came(user)
+end
+
+-- Ends a session: its channels, then its presence. One that is not counted is
+-- fine.
+local function session_ended(session, grace)
+	local k = SYS .. 's:' .. session
+	local fields, of = call('HGETALL', k), {}
+	for i = 1, #fields, 2 do
+		of[fields[i]] = fields[i + 1]
+	end
+	if not of.u then
+		return
+	end
+	for i = 1, #fields, 2 do
 		if fields[i]:sub(1, 2) == 'c:' then
-			left(fields[i]:sub(3), user, 1, grace)
+			left(fields[i]:sub(3), of.u, grace)
 		end
 	end
 	call('DEL', k)
-	call('ZREM', SYS .. 'polls', user .. '\n' .. session)
-	went(user, 1, grace)
+	if of.b then
+		call('SREM', SYS .. 'b:' .. of.b, session)
+	else
+		call('ZREM', SYS .. 'polls', session)
+	end
+	went(of.u, grace)
+end
+
+-- Has a bridge's session counted as user's, under this incarnation.
+local function session_claimed(session, user, name, bridge)
+	local k = SYS .. 's:' .. session
+	local of = call('HMGET', k, 'u', 'b')
+	if of[1] ~= user then
+		session_ended(session, 0)
+		if session_begun(session, user, bridge) then
+			sys_signed('signIn', user, name)
+		end
+	elseif of[2] ~= bridge then
+		call('HSET', k, 'b', bridge)
+		call('SADD', SYS .. 'b:' .. bridge, session)
+	end
+end
+
+local function session_left(session, user, scope, grace)
+	if call('HDEL', SYS .. 's:' .. session, 'c:' .. scope) == 1 then
+		left(scope, user, grace)
+	end
+end
+
+-- The session is in the channel from now on; joining again changes nothing.
+-- At most channels, the one joined longest ago gives way.
+local function session_entered(session, user, name, scope, most)
+	local k, field = SYS .. 's:' .. session, 'c:' .. scope
+	if call('HEXISTS', k, field) == 1 then
+		return
+	end
+	if call('HLEN', k) >= most then
+		local fields, n, first, oldest = call('HGETALL', k), 0
+		for i = 1, #fields, 2 do
+			if fields[i]:sub(1, 2) == 'c:' then
+				local at = tonumber(fields[i + 1])
+				n = n + 1
+				if not first or at < first then
+					first, oldest = at, fields[i]:sub(3)
+				end
+			end
+		end
+		if n >= most then
+			session_left(session, user, oldest, 0)
+		end
+	end
+	call('HSET', k, field, call('HINCRBY', k, 'n', 1))
+	entered(scope, user, name)
 end
 
 -- Proves who acts over HTTP: nil, or the error to answer. With a session it
@@ -320,7 +390,7 @@ local function proved(user, hash, ttl, session, lease)
 		if of ~= user then
 			return fail('10', 'sessionUUID')
 		end
-		call('ZADD', SYS .. 'polls', now + lease, user .. '\n' .. session)
+		call('ZADD', SYS .. 'polls', now + lease, session)
 	end
 	return nil
 end
