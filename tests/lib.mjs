@@ -94,15 +94,19 @@ export async function post(url, type, body) {
   return { status: r.status, ...(await r.json()) };
 }
 
-/** A WebSocket that keeps all its frames. */
+/** A WebSocket that keeps all its frames, parsed and as they came. */
 export class Client {
   frames = [];
+  raw = [];
   code = 0;
   #at = 0;
   static open(url, options) {
     const c = new Client();
     c.ws = new WebSocket(url, { perMessageDeflate: false, ...options });
-    c.ws.on('message', (m) => c.frames.push(JSON.parse(m)));
+    c.ws.on('message', (m) => {
+      c.raw.push(String(m));
+      c.frames.push(JSON.parse(m));
+    });
     c.ws.on('close', (code, reason) => {
       c.code = code;
       c.reason = String(reason);
@@ -123,6 +127,10 @@ export class Client {
       }
       return null;
     });
+  }
+  /** Passes over all that came so far. */
+  skip() {
+    this.#at = this.frames.length;
   }
   async take() {
     await until('a frame', () => this.frames.length > this.#at);
