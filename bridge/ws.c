@@ -16,6 +16,7 @@
 #define CLOSE_WAIT 5          /* s for the peer to answer a close */
 #define TX_PACKET (256 * 1024) /* bytes of one send; else lws cuts them */
 #define RX_BUFFER 4096        /* bytes handed over at once */
+#define ANSWER_MAX 512        /* bytes of our answer to a plain request */
 #define HEADER_TEXT 512       /* bytes of an Origin or Host that we read */
 
 struct ws {
@@ -161,6 +162,25 @@ refusal(struct ws *w, struct lws *wsi)
 	return w->draining ? HTTP_STATUS_SERVICE_UNAVAILABLE : 0;
 }
 
+/* Our answer to what does not become a WebSocket. */
+static int
+answer(struct lws *wsi, unsigned status, const char *text)
+{
+	const char *phrase = status == HTTP_STATUS_OK ? "OK" :
+	    status == HTTP_STATUS_FORBIDDEN ? "Forbidden" :
+	    status == HTTP_STATUS_NOT_FOUND ? "Not Found" :
+	    "Service Unavailable";
+	bool head = lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0;
+	unsigned char room[LWS_PRE + ANSWER_MAX], *at = room + LWS_PRE;
+	int n = snprintf((char *)at, ANSWER_MAX, "HTTP/1.1 %u %s\r\n"
+	    "Content-Type: text/plain; charset=utf-8\r\n"
+	    "Content-Length: %zu\r\nCache-Control: no-store\r\n"
+	    "X-Content-Type-Options: nosniff\r\n\r\n%s", status, phrase,
+	    strlen(text), head ? "" : text);
+
+	return lws_write(wsi, at, (size_t)n, LWS_WRITE_HTTP_FINAL) < n ? -1 : 0;
+}
+
 static int
 http_request(struct ws *w, struct lws *wsi, struct span path)
 {
@@ -174,7 +194,7 @@ http_request(struct ws *w, struct lws *wsi, struct span path)
 		if (why == NULL)
 			why = "ok";
 	}
-	if (lws_return_http_status(wsi, status, why) != 0)
+	if (answer(wsi, status, why) != 0)
 		return -1;
 	return lws_http_transaction_completed(wsi) ? -1 : 0;
 }
@@ -223,8 +243,8 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		status = refusal(w, wsi);
 		if (status == 0)
 			return 0;
-		return lws_return_http_status(wsi, status, NULL) != 0 ? -1 :
-		    1;
+		return answer(wsi, status, status == HTTP_STATUS_FORBIDDEN ?
+		    "origin" : "") != 0 ? -1 : 1;
 	case LWS_CALLBACK_ESTABLISHED:
 		c->wsi = wsi;
 		lws_get_peer_simple(wsi, address, sizeof(address));

@@ -129,8 +129,8 @@ resume(struct request *q, struct span key)
 {
 	if (!access_key_read(key, q->found_user, q->access_hash))
 		return op_fail(q, ERR_UNSIGNED, NULL);
-	snprintf(q->access_key, sizeof(q->access_key), "%.*s", (int)key.n,
-	    key.p);
+	memmove(q->access_key, key.p, key.n); /* it may stand there already */
+	q->access_key[key.n] = '\0';
 	return grant(q, "key", (struct span){ "", 0 });
 }
 
@@ -143,9 +143,9 @@ build(struct request *q)
 	if (q->op == &op_sign_in && q->stage == STAGE_START) {
 		if (msg_string(q->msg, "accessKey", &key) == FIELD_WRONG)
 			return op_fail(q, ERR_FIELD, "accessKey");
-		if (key.n == 0 && msg_string(q->msg, "username", &name) ==
-		    FIELD_ABSENT)
-			msg_top_string(q->msg, "accessKey", &key);
+		if (key.n == 0 && q->access_key[0] != '\0' &&
+		    msg_string(q->msg, "username", &name) == FIELD_ABSENT)
+			key = span_of(q->access_key);
 		if (key.n != 0)
 			return resume(q, key);
 	}

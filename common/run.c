@@ -161,21 +161,27 @@ job_step(struct job *j, enum step step)
 	job_end(j);
 }
 
-/* Over HTTP: who acts is the owner of the key, in the header or the body. */
+/* Over HTTP: who acts is the owner of the key, in the header or the body. What
+ * is empty or no key is none; an operation that needs one says so. */
 static enum step
 take_identity(struct request *q, struct span bearer)
 {
 	struct span key = bearer, session = { NULL, 0 };
 	struct actor *a = &q->actor;
+	enum field found;
 
-	if (key.n == 0 &&
-	    msg_top_string(q->msg, "accessKey", &key) == FIELD_ABSENT)
+	if (key.n == 0)
+		msg_top_string(q->msg, "accessKey", &key);
+	if (key.n == 0)
 		msg_top_string(q->msg, "userAccessKey", &key);
-	if (key.n != 0 && !access_key_read(key, a->user, a->key_hash))
-		return op_fail(q, ERR_UNSIGNED, NULL);
-	if (msg_top_string(q->msg, "sessionUUID", &session) == FIELD_ABSENT)
-		msg_top_string(q->msg, "SUUID", &session);
-	if (session.n != 0 && !uuid_read(session, a->session))
+	if (access_key_read(key, a->user, a->key_hash))
+		snprintf(q->access_key, sizeof(q->access_key), "%.*s",
+		    (int)key.n, key.p);
+	found = msg_top_string(q->msg, "sessionUUID", &session);
+	if (found != FIELD_WRONG && session.n == 0)
+		found = msg_top_string(q->msg, "SUUID", &session);
+	if (found == FIELD_WRONG ||
+	    (session.n != 0 && !uuid_read(session, a->session)))
 		return op_fail(q, ERR_FIELD, "sessionUUID");
 	return STEP_CALL;
 }

@@ -125,8 +125,10 @@ read_bearer(struct http_request *h, char *const *params)
 
 	if (v.n == 0)
 		v = span_of(value(params, "REDIRECT_HTTP_AUTHORIZATION"));
-	if (v.n > n && strncasecmp(v.p, scheme, n) == 0)
-		h->bearer = (struct span){ v.p + n, v.n - n };
+	if (v.n <= n || strncasecmp(v.p, scheme, n) != 0)
+		return;
+	n += strspn(v.p + n, " "); /* RFC 9110, section 11.4: one or more */
+	h->bearer = (struct span){ v.p + n, v.n - n };
 }
 
 /* One setting governs who may ask from another origin. It is echoed in a

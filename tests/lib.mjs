@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // For the tests in JavaScript: real servers in a temporary directory, TAP.
 import { spawn, execFileSync } from 'node:child_process';
-import { mkdtempSync, openSync, readFileSync, readdirSync, rmSync, existsSync, writeFileSync, chmodSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, existsSync, writeFileSync, chmodSync } from 'node:fs';
 import { createServer } from 'node:net';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
@@ -78,12 +78,14 @@ export async function startBridge(name, env) {
   await until(name, () => answers(`${work}/${name}.sock`, '/health'));
 }
 /** Starts nginx in front of them; its URL. */
-export async function startNginx(responders, bridges) {
+export async function startNginx(responders, bridges, name = 'nginx') {
   const port = await freePort();
   const path = (n) => `${work}/${n}.sock`;
-  writeFileSync(`${work}/nginx.conf`, execFileSync('sh', [`${top}/conf/nginx-site`, work, `127.0.0.1:${port}`, `${top}/www`,
+  const dir = name === 'nginx' ? work : join(work, name);
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(`${dir}/nginx.conf`, execFileSync('sh', [`${top}/conf/nginx-site`, dir, `127.0.0.1:${port}`, `${top}/www`,
     responders.map(path).join(' '), bridges.map(path).join(' ')]));
-  start('nginx', 'nginx', ['-c', `${work}/nginx.conf`, '-e', `${work}/nginx.log`]);
+  start(name, 'nginx', ['-c', `${dir}/nginx.conf`, '-e', `${dir}/nginx.log`]);
   const url = `http://127.0.0.1:${port}`;
   await until('nginx', () => fetch(`${url}/api/health`).then((r) => r.ok, () => false));
   return url;
