@@ -3,6 +3,7 @@
 // programs, Redis and nginx: the whole JSON is compared, no member may be
 // missing or too much. How they are written stands in that file ("How to read
 // the examples"). Also: the document has what the program has, row by row.
+import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { top, work, startRedis, startResponder, startBridge, startNginx, stop, Client, ok, is, until, end } from './lib.mjs';
@@ -186,6 +187,11 @@ const stages = [
   [/^\(Redis is back\)$/, async () => {
     await redis();
     await until('the programs', async () => (await ask({ method: 'GET', path: '/api/health' })).status === 200);
+  }],
+  [/^\(Redis loses the general channel\)$/, () => {
+    const cli = (...command) => execFileSync('redis-cli', ['-s', `${work}/redis.sock`, ...command]);
+    cli('DEL', 'palaver:{g}:m', 'palaver:{g}:l');
+    cli('CLIENT', 'KILL', 'TYPE', 'pubsub');
   }],
   [/^\(Redis has lost everything, and is back\)$/, async () => {
     await stop('redis');
