@@ -14,6 +14,7 @@
 #define READ_EVENTS 200   /* events of one read of a log */
 #define READ_TIMEOUT 5000 /* ms */
 #define RETRY 500         /* ms until a failed read is tried again */
+#define PROBE "- 0 probe" /* what a heartbeat publishes; it is in no log */
 
 /* What a ring does about Redis:
  *
@@ -53,7 +54,8 @@ struct hub {
 	struct buf channel;       /* scratch: a pub/sub channel's name */
 	size_t prefix;            /* bytes of its prefix */
 	struct buf frames;        /* scratch: what is being sent */
-	struct scope own;         /* this bridge's channel; "": none */
+	struct member own;        /* in this bridge's log; of no session */
+	struct place handled;     /* all of that log up to it was handed over */
 	int handles;              /* to be closed before hub is freed */
 	uint64_t ids;
 	bool closing;
@@ -82,6 +84,13 @@ find(const struct hub *h, const struct scope *s)
 	void *const *node = tfind(s, &h->tree, compare);
 
 	return node == NULL ? NULL : *(struct followed *const *)node;
+}
+
+/* This bridge's own log, not sessions'. */
+static bool
+is_own(const struct followed *f)
+{
+	return f->scope.text[0] == 'b';
 }
 
 static struct span
@@ -216,6 +225,60 @@ turn_end(uv_check_t *handle)
 	buf_clear(&shared);
 }
 
+/* ---- this bridge's own log ---- */
+
+static uint64_t
+number(struct span s)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < s.n && i < 18; i++)
+		if (s.p[i] >= '0' && s.p[i] <= '9')
+			n = n * 10 + (uint64_t)(s.p[i] - '0');
+	return n;
+}
+
+static void
+handled(struct followed *f, struct span epoch, uint64_t seq)
+{
+	struct place *p = &f->hub->handled;
+
+	snprintf(p->epoch, sizeof(p->epoch), "%.*s", (int)epoch.n, epoch.p);
+	p->seq = seq;
+}
+
+/* A command ends with its cursor, b:ID:EPOCH:SEQ. After Redis lost something
+ * the newest are read again: those handed over already are passed by. */
+static void
+hand_over(struct followed *f, struct span text)
+{
+	struct hub *h = f->hub;
+	const char *seq = memrchr(text.p, ':', text.n), *epoch;
+	struct span e, s;
+
+	h->own.seq = f->ring.last;
+	if (seq == NULL ||
+	    (epoch = memrchr(text.p, ':', (size_t)(seq - text.p))) == NULL)
+		return;
+	e = (struct span){ epoch + 1, (size_t)(seq - epoch) - 1 };
+	s = (struct span){ seq + 1, (size_t)(text.p + text.n - seq) - 1 };
+	if (span_is(e, h->handled.epoch) && number(s) <= h->handled.seq)
+		return;
+	handled(f, e, number(s));
+	h->handler.on_command(h->handler.arg, text);
+}
+
+/* Adds the next event to the ring; a command is handed over at once. */
+static bool
+take(struct followed *f, struct span text)
+{
+	if (!ring_add(&f->ring, text))
+		return false;
+	if (is_own(f))
+		hand_over(f, text);
+	return true;
+}
+
 /* ---- from Redis ---- */
 
 static void
@@ -242,6 +305,7 @@ static void
 part(struct followed *f, bool lossy)
 {
 	bool notices = f->scope.text[0] == 'u' || f->scope.text[0] == 's' ||
+	    is_own(f) ||
 	    f->scope.text[strlen(f->scope.text) - 1] == '~';
 
 	for (size_t i = f->nmembers; i-- > 0;) {
@@ -256,22 +320,13 @@ part(struct followed *f, bool lossy)
 		m->epoch[0] = '\0';
 		if (same && m->seq + 1 >= f->ring.first)
 			continue;
+		if (is_own(f))
+			f->hub->handler.on_command_gap(f->hub->handler.arg);
 		if (notices)
 			m->seq = f->ring.first - 1;
 		else
 			f->hub->handler.lost(m->session);
 	}
-}
-
-static uint64_t
-number(struct span s)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < s.n && i < 18; i++)
-		if (s.p[i] >= '0' && s.p[i] <= '9')
-			n = n * 10 + (uint64_t)(s.p[i] - '0');
-	return n;
 }
 
 /* OK flag epoch last first frames... */
@@ -294,7 +349,7 @@ read_done(struct followed *f, const struct answer *a)
 	if (first != f->ring.last + 1)
 		ring_reset(&f->ring, first - 1);
 	for (size_t i = 5; i < a->n; i++)
-		if (!ring_add(&f->ring, a->v[i])) {
+		if (!take(f, a->v[i])) {
 			set_state(f, RING_RETRYING);
 			return;
 		}
@@ -306,7 +361,10 @@ read_done(struct followed *f, const struct answer *a)
 	f->wanted = 0;
 	set_state(f, RING_LIVE);
 	part(f, lossy);
-	set_dirty(f, before);
+	if (is_own(f))
+		handled(f, span_of(f->epoch), f->ring.last);
+	else
+		set_dirty(f, before);
 }
 
 static void
@@ -412,10 +470,10 @@ on_message(void *arg, struct span channel, struct span payload)
 	struct span epoch, text;
 	uint64_t seq;
 
-	if (f == NULL) {
-		if (h->own.text[0] != '\0' &&
-		    strcmp(s.text, h->own.text) == 0)
-			h->handler.on_own(h->handler.arg, payload);
+	if (f == NULL || f->nmembers == 0)
+		return;
+	if (is_own(f) && span_is(payload, PROBE)) {
+		h->handler.on_probe(h->handler.arg);
 		return;
 	}
 	if (space == NULL ||
@@ -434,8 +492,9 @@ on_message(void *arg, struct span channel, struct span payload)
 		f->wanted = 0;
 		ring_read(f);
 	} else if (seq == f->ring.last + 1) {
-		set_dirty(f, f->ring.last);
-		if (!ring_add(&f->ring, text))
+		if (!is_own(f))
+			set_dirty(f, f->ring.last);
+		if (!take(f, text))
 			ring_read(f);
 	} else if (seq > f->ring.last) {
 		f->wanted = seq;
@@ -560,13 +619,18 @@ hub_moved(struct member *m)
 		m->of->members[m->index] = m;
 }
 
-void
+bool
 hub_own(struct hub *h, const struct scope *own)
 {
-	if (h->own.text[0] != '\0')
-		feed_unsubscribe(h->feed, channel_of(h, &h->own));
-	h->own = *own;
-	feed_subscribe(h->feed, channel_of(h, own));
+	static const struct place start = { "", 0 };
+
+	return hub_follow(h, &h->own, own, &start);
+}
+
+const struct place *
+hub_handled(const struct hub *h)
+{
+	return &h->handled;
 }
 
 bool

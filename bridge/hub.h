@@ -37,8 +37,12 @@ struct hub_handler {
 	void (*lost)(struct session *s);
 	/* The members of a session, for several rings in one turn. */
 	struct member **(*members)(struct session *s, size_t *n);
-	/* A message on this bridge's own channel. */
-	void (*on_own)(void *arg, struct span payload);
+	/* The probe of a heartbeat came back. */
+	void (*on_probe)(void *arg);
+	/* The next event of this bridge's own log; each comes once. */
+	void (*on_command)(void *arg, struct span text);
+	/* Some of them cannot be had any more. */
+	void (*on_command_gap)(void *arg);
 	void *arg;
 };
 
@@ -49,8 +53,10 @@ void hub_free(struct hub *h);
 bool hub_ready(const struct hub *h);
 /* Makes the pub/sub connection anew: it seems dead. */
 void hub_reconnect(struct hub *h);
-/* Listens at this bridge's own channel instead of the one before. */
-void hub_own(struct hub *h, const struct scope *own);
+/* Follows this bridge's own log, from its begin. Once. False: no memory. */
+bool hub_own(struct hub *h, const struct scope *own);
+/* Up to where its events were handed over; epoch "": none yet. */
+const struct place *hub_handled(const struct hub *h);
 
 /* m (all zero but session) follows scope from place on. False: no memory. */
 bool hub_follow(struct hub *h, struct member *m, const struct scope *s,

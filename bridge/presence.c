@@ -199,6 +199,20 @@ on_gone(void *arg, enum store_status status, const struct answer *a)
 }
 
 void
+presence_open(struct presence *p, const char *session, store_cb *done,
+    void *arg)
+{
+	static const struct answer none = { 0, NULL };
+
+	call_begin(&p->call, SCRIPT_open, p->conf);
+	call_str(&p->call, session);
+	call_str(&p->call, p->id);
+	call_uint(&p->call, LIMIT_UNSIGNED);
+	if (!call_send(&p->call, p->store, TIMEOUT, done, arg))
+		done(arg, STORE_FAULT, &none);
+}
+
+void
 presence_gone(struct presence *p, const char *session, unsigned grace)
 {
 	call_begin(&p->call, SCRIPT_gone, p->conf);
@@ -225,7 +239,10 @@ on_adopted(void *arg, enum store_status status, const struct answer *a)
 	p->adopting--;
 	if (status != STORE_OK)
 		p->stale = true;
-	else if (a->n == 3 && span_is(a->v[1], "4"))
+	else if (span_is(a->v[0], "AGAIN")) {
+		sessions_adopt_again(p->sessions, id);
+		return; /* by the timer, not at once */
+	} else if (a->n == 3 && span_is(a->v[1], "4"))
 		sessions_key_dead(p->sessions, id);
 	else if (a->n == 3)
 		presence_doubt(p); /* the lease was missed */
@@ -236,6 +253,7 @@ void
 presence_adopt(struct presence *p, uint64_t id,
     const struct presence_session *s)
 {
+	const struct place *handled = hub_handled(p->hub);
 	struct adoption *adoption = malloc(sizeof(*adoption));
 
 	if (adoption == NULL) {
@@ -243,16 +261,22 @@ presence_adopt(struct presence *p, uint64_t id,
 		return;
 	}
 	*adoption = (struct adoption){ p, id };
+	p->adopting++;
+	if (*s->user == '\0') {
+		presence_open(p, s->uuid, on_adopted, adoption);
+		return;
+	}
 	call_begin(&p->call, SCRIPT_adopt, p->conf);
 	call_str(&p->call, s->uuid);
 	call_str(&p->call, p->id);
 	call_str(&p->call, s->user);
 	call_str(&p->call, s->key_hash);
+	call_str(&p->call, handled->epoch);
+	call_uint(&p->call, handled->seq);
 	for (size_t i = 0; i < s->nchannels; i++)
 		call_str(&p->call, s->channels[i].text);
-	if (call_send(&p->call, p->store, TIMEOUT, on_adopted, adoption)) {
-		p->adopting++;
-	} else {
+	if (!call_send(&p->call, p->store, TIMEOUT, on_adopted, adoption)) {
+		p->adopting--;
 		free(adoption);
 		p->stale = true;
 	}
@@ -275,7 +299,10 @@ presence_new(uv_loop_t *loop, const struct conf *c, struct store *s,
 	p->sessions = t;
 	uuid_new(p->process);
 	own = scope_bridge(span_of(p->process));
-	hub_own(h, &own);
+	if (!hub_own(h, &own)) {
+		free(p);
+		return NULL;
+	}
 	incarnate(p);
 	uv_timer_init(loop, &p->timer);
 	p->timer.data = p;

@@ -17,10 +17,10 @@
 struct presence;
 struct sessions;
 
-/* A signed-in session as its bridge knows it; all is borrowed. */
+/* A session as its bridge knows it; all is borrowed. */
 struct presence_session {
 	const char *uuid;
-	const char *user;
+	const char *user;             /* "": nobody's yet; else: */
 	const char *key_hash;
 	const struct scope *channels; /* in the order joined */
 	size_t nchannels;
@@ -42,6 +42,9 @@ bool presence_counts(const struct presence *p);
 /* The outcome of something that counts is not known, or the lease was missed:
  * looks after the lease at once. */
 void presence_doubt(struct presence *p);
+/* Makes a session that is nobody's yet known; done is called in any case. */
+void presence_open(struct presence *p, const char *session, store_cb *done,
+    void *arg);
 /* The session ended, whatever it is counted for. grace in ms. */
 void presence_gone(struct presence *p, const char *session, unsigned grace);
 /* Has a living session counted as it is, whatever it was counted for; closed

@@ -29,16 +29,6 @@ session_set_state(struct session *s, enum session_state to)
 	s->state = to;
 }
 
-struct session *
-session_find(struct sessions *t, uint64_t id)
-{
-	struct session *s = t->bucket[id % BUCKETS];
-
-	while (s != NULL && s->id != id)
-		s = s->hash_next;
-	return s;
-}
-
 void
 session_close(struct session *s, enum ws_close code, const char *reason)
 {
@@ -53,7 +43,8 @@ session_adopt(struct session *s)
 {
 	struct presence *p = s->table->presence;
 
-	if (s->state != SESSION_SIGNED_IN || s->busy ||
+	if ((s->state != SESSION_SIGNED_IN &&
+	    (s->state != SESSION_OPEN || s->used)) || s->busy ||
 	    s->generation == presence_generation(p) || !presence_counts(p))
 		return;
 	s->generation = presence_generation(p);
@@ -72,14 +63,116 @@ session_add_frame(struct buf *b, struct span text)
 	buf_span(b, text);
 }
 
+/* ---- the table ---- */
+
+/* Our UUIDs are random: any of their digits will do. */
+static struct session **
+uuid_bucket(struct sessions *t, const char *uuid)
+{
+	char digits[] = { uuid[0], uuid[1], uuid[2], uuid[3], '\0' };
+
+	return &t->by_uuid[strtoul(digits, NULL, 16) % BUCKETS];
+}
+
+struct session *
+session_find(struct sessions *t, uint64_t id)
+{
+	struct session *s = t->bucket[id % BUCKETS];
+
+	while (s != NULL && s->id != id)
+		s = s->hash_next;
+	return s;
+}
+
+struct session *
+session_find_uuid(struct sessions *t, const char *uuid)
+{
+	struct session *s = *uuid_bucket(t, uuid);
+
+	while (s != NULL && strcmp(s->uuid, uuid) != 0)
+		s = s->uuid_next;
+	return s;
+}
+
+static void
+link_in(struct session *s)
+{
+	struct sessions *t = s->table;
+	struct session **at = &t->bucket[s->id % BUCKETS];
+
+	s->next = t->all;
+	if (s->next != NULL)
+		s->next->prev = s;
+	t->all = s;
+	s->hash_next = *at;
+	*at = s;
+	at = uuid_bucket(t, s->uuid);
+	s->uuid_next = *at;
+	*at = s;
+	t->count++;
+}
+
+static void
+unlink_it(struct session *s)
+{
+	struct sessions *t = s->table;
+	struct session **at = &t->bucket[s->id % BUCKETS];
+
+	while (*at != s)
+		at = &(*at)->hash_next;
+	*at = s->hash_next;
+	at = uuid_bucket(t, s->uuid);
+	while (*at != s)
+		at = &(*at)->uuid_next;
+	*at = s->uuid_next;
+	if (s->prev != NULL)
+		s->prev->next = s->next;
+	else
+		t->all = s->next;
+	if (s->next != NULL)
+		s->next->prev = s->prev;
+	t->count--;
+}
+
 /* ---- from the WebSocket server ---- */
+
+/* A new session that Redis is told of: an id, for it may be gone by then. */
+struct opening {
+	struct sessions *table;
+	uint64_t id;
+};
+
+/* Redis knows the session, or is away: then nobody can attach to it over HTTP,
+ * and the next incarnation makes it known. */
+static void
+on_known(void *arg, enum store_status status, const struct answer *a)
+{
+	struct opening *opening = arg;
+	struct sessions *t = opening->table;
+	struct session *s = session_find(t, opening->id);
+	struct buf text = { 0 };
+
+	free(opening);
+	if (s == NULL || s->state == SESSION_CLOSING)
+		return;
+	if (status != STORE_OK || a->n != 1)
+		s->generation = 0;
+	frame_begin(&text, "ready", (struct span){ NULL, 0 });
+	buf_fmt(&text, "{\"sessionUUID\":\"%s\",\"protocol\":1}}", s->uuid);
+	buf_reset(&t->out);
+	session_add_frame(&t->out, buf_peek(&text));
+	ws_send(s->conn, t->out.p, t->out.n);
+	buf_clear(&text);
+	s->busy = false;
+	session_run_next(s);
+}
 
 static void *
 on_open(void *arg, struct ws_conn *c, struct span address)
 {
 	struct sessions *t = arg;
 	struct session *s;
-	struct buf text = { 0 };
+	struct opening *opening;
 
 	if (t->count >= t->conf->max_connections || t->restarting)
 		return NULL;
@@ -94,19 +187,16 @@ on_open(void *arg, struct ws_conn *c, struct span address)
 	uuid_new(s->uuid);
 	snprintf(s->address, sizeof(s->address), "%.*s", (int)address.n,
 	    address.p);
-	s->next = t->all;
-	if (s->next != NULL)
-		s->next->prev = s;
-	t->all = s;
-	s->hash_next = t->bucket[s->id % BUCKETS];
-	t->bucket[s->id % BUCKETS] = s;
-	t->count++;
-	frame_begin(&text, "ready", (struct span){ NULL, 0 });
-	buf_fmt(&text, "{\"sessionUUID\":\"%s\",\"protocol\":1}}", s->uuid);
-	buf_reset(&t->out);
-	session_add_frame(&t->out, buf_peek(&text));
-	ws_send(c, t->out.p, t->out.n);
-	buf_clear(&text);
+	opening = malloc(sizeof(*opening));
+	if (opening == NULL) {
+		free(s);
+		return NULL;
+	}
+	*opening = (struct opening){ t, s->id };
+	link_in(s);
+	s->busy = true;
+	s->generation = presence_generation(t->presence);
+	presence_open(t->presence, s->uuid, on_known, opening);
 	return s;
 }
 
@@ -142,23 +232,13 @@ on_close(void *session)
 {
 	struct session *s = session;
 	struct sessions *t = s->table;
-	struct session **at = &t->bucket[s->id % BUCKETS];
 
-	if (s->user[0] != '\0')
+	if (s->user[0] != '\0' || !s->used)
 		presence_gone(t->presence, s->uuid, t->conf->presence_grace);
 	if (s->members != NULL)
 		session_leave_all(s);
 	session_requests_clear(s);
-	while (*at != s)
-		at = &(*at)->hash_next;
-	*at = s->hash_next;
-	if (s->prev != NULL)
-		s->prev->next = s->next;
-	else
-		t->all = s->next;
-	if (s->next != NULL)
-		s->next->prev = s->prev;
-	t->count--;
+	unlink_it(s);
 	free(s->logs);
 	free(s->channels);
 	free(s->members);
@@ -208,12 +288,28 @@ members(struct session *s, size_t *n)
 }
 
 static void
-on_own(void *arg, struct span payload)
+on_probe(void *arg)
 {
 	struct sessions *t = arg;
 
-	(void)payload;
 	presence_probe(t->presence);
+}
+
+static void
+on_command(void *arg, struct span text)
+{
+	session_command(arg, text);
+}
+
+/* What they would have changed is not known: all count as what they are. */
+static void
+on_command_gap(void *arg)
+{
+	struct sessions *t = arg;
+
+	log_warn("commands were lost");
+	for (struct session *s = t->all; s != NULL; s = s->next)
+		s->generation = 0;
 }
 
 /* ---- the clock ---- */
@@ -253,7 +349,7 @@ struct hub_handler
 sessions_hub_handler(struct sessions *t)
 {
 	return (struct hub_handler){ send_frames, ready, session_skips, lost,
-		members, on_own, t };
+		members, on_probe, on_command, on_command_gap, t };
 }
 
 struct sessions *
@@ -325,6 +421,15 @@ sessions_adopt(struct sessions *t, size_t most)
 			n++;
 	}
 	return n;
+}
+
+void
+sessions_adopt_again(struct sessions *t, uint64_t id)
+{
+	struct session *s = session_find(t, id);
+
+	if (s != NULL)
+		s->generation = 0;
 }
 
 void

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The body of a session and what its files share: session.c (its life and the
  * table), session_channels.c (what it follows), session_requests.c (what it
- * asks). For those files only; others see session.h. */
+ * asks), session_commands.c (what was asked for it over HTTP). For those files
+ * only; others see session.h. */
 #ifndef PALAVER_SESSION_BODY_H
 #define PALAVER_SESSION_BODY_H
 
@@ -24,13 +25,14 @@ struct session {
 	uint64_t id;
 	struct sessions *table;
 	struct session *prev, *next;    /* of all */
-	struct session *hash_next;
+	struct session *hash_next, *uuid_next;
 	struct ws_conn *conn;
 	enum session_state state;
 	char uuid[UUID_LEN + 1];
 	char user[UUID_LEN + 1];
 	char key_hash[KEY_HASH_LEN + 1];
 	char address[64];
+	bool used;                      /* somebody has signed in */
 	unsigned generation;            /* of the presence that knows it */
 	struct member own[OWN_LOGS];
 	struct member *logs;            /* two for each channel */
@@ -40,7 +42,8 @@ struct session {
 	size_t nmembers;
 	struct waiting *first, **last;  /* requests */
 	size_t nwaiting;
-	bool busy;                      /* a request is running */
+	bool busy;                      /* a request is running, or it is not
+					 * ready yet */
 	bool running;                   /* session_run_next is on the stack */
 	bool paused;
 	bool pinged;
@@ -55,6 +58,7 @@ struct sessions {
 	struct presence *presence;
 	struct session *all;
 	struct session *bucket[BUCKETS];
+	struct session *by_uuid[BUCKETS];
 	uint64_t ids;
 	size_t count;
 	struct buf out;                 /* scratch: frames for one session */
@@ -66,6 +70,7 @@ struct sessions {
 
 /* The living session with that id, or NULL. */
 struct session *session_find(struct sessions *t, uint64_t id);
+struct session *session_find_uuid(struct sessions *t, const char *uuid);
 void session_set_state(struct session *s, enum session_state to);
 /* Tells the peer and goes on no more; the connection ends by itself. */
 void session_close(struct session *s, enum ws_close code, const char *reason);
@@ -93,6 +98,8 @@ bool session_skips(struct session *s, struct span text);
 
 /* ---- session_requests.c ---- */
 
+/* Makes what a success changes come true. */
+void session_apply(struct session *s, const struct effect *e);
 /* Takes a copy of a whole message, to be run in its turn. */
 void session_request(struct session *s, struct span message, bool text);
 /* Runs what waits, one request at a time, as long as the peer takes what it
@@ -100,5 +107,10 @@ void session_request(struct session *s, struct span message, bool text);
 void session_run_next(struct session *s);
 /* Forgets all that waits. */
 void session_requests_clear(struct session *s);
+
+/* ---- session_commands.c ---- */
+
+/* Carries out a command of this bridge's own log. */
+void session_command(struct sessions *t, struct span text);
 
 #endif

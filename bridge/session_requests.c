@@ -20,15 +20,22 @@ sign_in(struct session *s, const struct effect *e)
 		session_leave_all(s);
 	snprintf(s->user, sizeof(s->user), "%s", e->user);
 	snprintf(s->key_hash, sizeof(s->key_hash), "%s", e->key_hash);
+	s->used = true;
 	session_set_state(s, SESSION_SIGNED_IN);
 	return session_follow_own(s, e->places);
 }
 
-static void
-apply(struct session *s, const struct effect *e)
+void
+session_apply(struct session *s, const struct effect *e)
 {
 	bool ok = true;
 
+	if (e->kind == EFFECT_JOINED && (s->state != SESSION_SIGNED_IN ||
+	    strcmp(s->user, e->user) != 0)) {
+		/* Signed out over HTTP meanwhile; it may be counted again. */
+		presence_gone(s->table->presence, s->uuid, 0);
+		return;
+	}
 	switch (e->kind) {
 	case EFFECT_SIGNED_IN:
 		ok = sign_in(s, e);
@@ -100,7 +107,7 @@ on_outcome(void *arg, const struct outcome *o)
 		return;
 	}
 	ws_send(s->conn, t->out.p, t->out.n);
-	apply(s, o->effect);
+	session_apply(s, o->effect);
 	if (o->effect->kind == EFFECT_SIGNED_IN)
 		s->generation = generation;
 	session_adopt(s);

@@ -17,6 +17,9 @@
 #define LIMIT_JOIN_USERS 200         /* users in a channelJoin reply */
 #define LIMIT_SESSION_CHANNELS 64    /* channels of one session */
 #define LIMIT_KEYS 16                /* access keys of one user */
+#define LIMIT_UNSIGNED 65000         /* ms a WebSocket's session is known while
+				      * it is nobody's: a bit more than the
+				      * connection lives */
 #define LIMIT_POLL_LEASE 45000       /* ms an HTTP session lives unasked: the
 				      * longest usual wait and 20 s */
 #define LIMIT_REPLY (4 * 1024 * 1024) /* bytes of one reply of Redis */

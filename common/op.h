@@ -41,9 +41,9 @@ enum step {
 
 enum effect_kind {
 	EFFECT_NONE,
-	EFFECT_SIGNED_IN,   /* user, key_hash; places: sys, user's */
+	EFFECT_SIGNED_IN,   /* user, key_hash, key_left; places: sys, user's */
 	EFFECT_SIGNED_OUT,
-	EFFECT_JOINED,      /* channel; places: messages, notices */
+	EFFECT_JOINED,      /* user, channel; places: messages, notices */
 	EFFECT_LEFT,        /* channel */
 	EFFECT_SENT         /* channel; frame is the stored one */
 };
@@ -53,6 +53,7 @@ struct effect {
 	enum effect_kind kind;
 	char user[UUID_LEN + 1];
 	char key_hash[KEY_HASH_LEN + 1];
+	uint64_t key_left;  /* ms that the key still lives, unused */
 	struct scope channel;
 	struct place places[2];
 };
@@ -73,6 +74,7 @@ struct request {
 	/* what the operation keeps between its calls */
 	int stage;
 	int rounds;
+	bool attach;              /* over HTTP for a WebSocket's session */
 	char found_user[UUID_LEN + 1];
 	char access_key[ACCESS_KEY_MAX];
 	char access_hash[KEY_HASH_LEN + 1];
@@ -123,6 +125,14 @@ void op_call_session(struct request *q);
 void op_reply_channel(struct request *q);
 /* Reads a place out of two words of an answer; false when they are none. */
 bool op_read_place(struct span epoch, struct span seq, struct place *out);
+/* Reads what a grant gives behind its OK: user, name in JSON, end of the key
+ * (ms), created, places of sys and of the user's log, the sys frame or "", ms
+ * that the key lives. Writes authorized to reply (without the key where it is
+ * ""), the frame that a WebSocket gets behind it to own, and the effect. False
+ * when it is nonsense. */
+bool op_authorized(const struct span *v, size_t n, const char *session,
+    const char *key, struct span id, struct buf *reply, struct buf *own,
+    struct effect *e);
 /* Appends "SCOPE:EPOCH:SEQ". */
 void op_cursor(struct buf *b, const struct scope *s, const struct place *p);
 

@@ -83,6 +83,7 @@ render(struct request *q, const struct answer *a)
 		return op_fail(q, ERR_FAULT, NULL);
 	e->kind = EFFECT_JOINED;
 	e->channel = q->channel;
+	snprintf(e->user, sizeof(e->user), "%s", q->actor.user);
 	frame_begin(b, "channelJoin", msg_id(q->msg));
 	buf_str(b, "{");
 	op_reply_channel(q);

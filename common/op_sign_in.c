@@ -5,8 +5,6 @@
 #include "op.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 #include "frame.h"
 #include "limit.h"
@@ -81,8 +79,6 @@ grant(struct request *q, const char *mode, struct span name)
 	struct buf json = { 0 };
 
 	q->stage = STAGE_GRANT;
-	if (q->actor.via == VIA_HTTP)
-		uuid_new(q->actor.session);
 	if (strcmp(mode, "key") != 0)
 		access_key_new(q->found_user, q->access_key, q->access_hash);
 	buf_json_string(&json, name);
@@ -103,6 +99,7 @@ grant(struct request *q, const char *mode, struct span name)
 	call_uint(&q->call, q->conf->sign_in_rate.count);
 	call_uint(&q->call, q->conf->sign_in_rate.seconds);
 	call_uint(&q->call, q->conf->presence_grace);
+	call_str(&q->call, q->attach ? "1" : "");
 	if (json.oom)
 		q->call.text.oom = true;
 	buf_clear(&json);
@@ -140,6 +137,11 @@ build(struct request *q)
 	struct span key = { NULL, 0 }, name = { NULL, 0 };
 	bool new_user = q->against[0] == '\0';
 
+	if (q->stage == STAGE_START && q->actor.via == VIA_HTTP) {
+		q->attach = q->actor.session[0] != '\0';
+		if (!q->attach)
+			uuid_new(q->actor.session);
+	}
 	if (q->op == &op_sign_in && q->stage == STAGE_START) {
 		if (msg_string(q->msg, "accessKey", &key) == FIELD_WRONG)
 			return op_fail(q, ERR_FIELD, "accessKey");
@@ -181,61 +183,14 @@ found(struct request *q, const struct answer *a)
 	return STEP_HASH;
 }
 
-static void
-own_frame(struct request *q, struct span frame, struct span name)
-{
-	if (q->actor.via != VIA_WEBSOCKET)
-		return;
-	if (frame.n != 0) {
-		buf_span(&q->own, frame);
-		return;
-	}
-	buf_fmt(&q->own, "{\"type\":\"sys\",\"sys\":{\"type\":\"signIn\","
-	    "\"signIn\":{\"uuid\":\"%s\",\"username\":", q->found_user);
-	buf_span(&q->own, name);
-	buf_str(&q->own, "}}}");
-}
-
-/* RFC 3339 from ms since 1970. */
-static void
-expires(struct buf *b, struct span ms)
-{
-	char text[32] = "", out[32];
-	time_t t;
-	struct tm tm;
-
-	snprintf(text, sizeof(text), "%.*s", (int)(ms.n > 20 ? 20 : ms.n),
-	    ms.p);
-	t = (time_t)(strtod(text, NULL) / 1000);
-	gmtime_r(&t, &tm);
-	strftime(out, sizeof(out), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	buf_str(b, out);
-}
-
 static enum step
 granted(struct request *q, const struct answer *a)
 {
-	struct effect *e = &q->effect;
-	struct scope sys = scope_sys(), user = scope_user(q->found_user);
-
-	if (a->n != 10 || !op_read_place(a->v[5], a->v[6], &e->places[0]) ||
-	    !op_read_place(a->v[7], a->v[8], &e->places[1]))
+	if (!op_authorized(a->v + 1, a->n - 1, q->actor.session, q->access_key,
+	    msg_id(q->msg), &q->reply, &q->own, &q->effect))
 		return op_fail(q, ERR_FAULT, NULL);
-	e->kind = EFFECT_SIGNED_IN;
-	snprintf(e->user, sizeof(e->user), "%s", q->found_user);
-	snprintf(e->key_hash, sizeof(e->key_hash), "%s", q->access_hash);
-	frame_begin(&q->reply, "authorized", msg_id(q->msg));
-	buf_fmt(&q->reply, "{\"userUUID\":\"%s\",\"sessionUUID\":\"%s\","
-	    "\"accessKey\":\"%s\",\"expiresAt\":\"", q->found_user,
-	    q->actor.session, q->access_key);
-	expires(&q->reply, a->v[3]);
-	buf_fmt(&q->reply, "\",\"created\":%s,\"cursor\":\"",
-	    span_is(a->v[4], "1") ? "true" : "false");
-	op_cursor(&q->reply, &sys, &e->places[0]);
-	buf_str(&q->reply, ",");
-	op_cursor(&q->reply, &user, &e->places[1]);
-	buf_str(&q->reply, "\",\"recovered\":false}}");
-	own_frame(q, a->v[9], a->v[2]);
+	snprintf(q->effect.key_hash, sizeof(q->effect.key_hash), "%s",
+	    q->access_hash);
 	return STEP_DONE;
 }
 

@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- Makes what is counted for a living WebSocket session what its bridge knows.
--- 4 session, 5 bridge, 6 user, 7 hash of its key, 8... channels in the order
--- joined. Error 4 when user or key are no more.
+-- 4 session, 5 bridge, 6 user, 7 hash of its key, 8 and 9 epoch and seq of the
+-- last command that the bridge has seen, 10... channels in the order joined.
+-- Error 4 when user or key are no more. AGAIN: a command is on its way, which
+-- may be about this session.
 local session, bridge, user = ARGV[4], ARGV[5], ARGV[6]
 local name = name_of(user)
 if not name then
@@ -14,9 +16,15 @@ end
 if not leased(bridge, session) then
 	return fail('20', 'lease')
 end
+local s, e, b, p = meta('b:' .. bridge:sub(1, 36))
+local seen = tonumber(ARGV[9])
+if ARGV[8] == e and seen < s or ARGV[8] ~= e and s > b
+    or ARGV[8] == p and seen < b then
+	return { 'AGAIN' }
+end
 session_claimed(session, user, name, bridge)
 local k, wanted = SYS .. 's:' .. session, {}
-for i = 8, #ARGV do
+for i = 10, #ARGV do
 	wanted['c:' .. ARGV[i]] = true
 end
 local fields = call('HKEYS', k)
@@ -25,7 +33,7 @@ for i = 1, #fields do
 		session_left(session, user, fields[i]:sub(3), 0)
 	end
 end
-for i = 8, #ARGV do
+for i = 10, #ARGV do
 	session_entered(session, user, name, ARGV[i], #ARGV)
 	call('HSET', k, 'c:' .. ARGV[i], i, 'n', i)
 end

@@ -13,6 +13,7 @@ if bridge ~= '' then
 	else
 		mine = '0'
 	end
+	call('PEXPIRE', key('b:' .. bridge:sub(1, 36), ':m'), NOTICE_TTL * 2)
 	call('PUBLISH', PS .. 'b:' .. bridge:sub(1, 36), '- 0 probe')
 end
 if ARGV[9] ~= '' and call('ZREM', leases, ARGV[9]) == 1 then

@@ -32,6 +32,10 @@ if bridge ~= '' then
 	session_claimed(session, user, name, bridge)
 end
 session_entered(session, user, name, scope, tonumber(ARGV[14]))
+if bridge == '' then
+	command(call('HGET', SYS .. 's:' .. session, 'b'), 'join', session, user,
+	    scope, e, s, ne, ns)
+end
 local limit = tonumber(ARGV[12])
 local list = key(scope, ':l')
 local frames = {}

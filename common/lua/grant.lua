@@ -6,14 +6,25 @@
 -- shown)  11 life of a key (ms)  12 keys a user  13 session  14 bridge or ''
 -- 15 lease of an HTTP session (ms)  16 hash of name and address, to forgive
 -- 17, 18 its rate  19 grace (ms) of whom a WebSocket was signed in as before
+-- 20 '1': over HTTP for a WebSocket's session that is nobody's
 -- OK, user, name in JSON, end of the key (ms), created, epoch and seq of sys,
--- of the user's log, own sys frame or ''. AGAIN: another won the name, or the
--- password changed meanwhile.
+-- of the user's log, own sys frame or '', ms that the key lives. AGAIN: another
+-- won the name, or the password changed meanwhile.
 local mode, user, hash = ARGV[4], ARGV[5], ARGV[10]
-local ttl, bridge = tonumber(ARGV[11]), ARGV[14]
+local ttl, session, bridge = tonumber(ARGV[11]), ARGV[13], ARGV[14]
 local hkey, zkey = P .. '{u:' .. user .. '}', P .. '{u:' .. user .. '}:k'
 
-if bridge ~= '' and not leased(bridge, ARGV[13]) then
+if ARGV[20] == '1' then
+	local of = call('HMGET', SYS .. 's:' .. session, 'u', 'b')
+	if of[1] then
+		return fail('10', 'sessionUUID')
+	end
+	if not of[2] then
+		return fail('4', 'sessionUUID')
+	end
+	bridge = of[2]
+end
+if bridge ~= '' and not leased(bridge, session) then
 	return fail('20', 'lease')
 end
 local name
@@ -60,10 +71,15 @@ if mode ~= 'key' then
 end
 local own = ''
 local us, ue = meta('u:' .. user)
-session_ended(ARGV[13], tonumber(ARGV[19]))
-if session_begun(ARGV[13], user, bridge, ARGV[15]) then
+session_ended(session, tonumber(ARGV[19]))
+if session_begun(session, user, bridge, ARGV[15]) then
 	own = sys_signed('signIn', user, name)
 end
 local ss, se = meta('sys')
-return { 'OK', user, name, call('ZSCORE', zkey, hash),
-	mode == 'new' and '1' or '0', se, tostring(ss), ue, tostring(us), own }
+local till = call('ZSCORE', zkey, hash)
+local out = { 'OK', user, name, till, mode == 'new' and '1' or '0', se,
+	tostring(ss), ue, tostring(us), own, tostring(till - now) }
+if ARGV[20] == '1' then
+	command(bridge, 'attach', session, hash, unpack(out, 2))
+end
+return out

@@ -16,13 +16,15 @@
 --   P{sys}:s:ID     hash    a session that is counted: u UUID, b incarnation
 --                           of its bridge (HTTP: none), n joins so far,
 --                           c:SCOPE -> n of that join. No TTL: it ends by
---                           itself or is reaped.
+--                           itself or is reaped. A WebSocket's that is nobody's
+--                           yet has b and a TTL only.
 --   P{sys}:g:H      string  rate of wrong passwords (H: hash of name, address)
 --   P{u:UUID}       hash    p password's hash, c created (ms), f folded name,
 --                           m member of users
 --   P{u:UUID}:k     zset    hash of an access key -> its end (ms)
 --   P{u:UUID}:r     string  rate of messages
---   P{SCOPE}:m :l   hash and list of a log; of a channel's notices P{SCOPE}~:m
+--   P{SCOPE}:m :l   hash and list of a log; of a channel's notices P{SCOPE}~:m.
+--                   Of a bridge's process b:PROCESS: commands to it.
 --   P{SCOPE}:in     hash    UUID -> sessions in the channel (0: in grace)
 --   P{SCOPE}:d:UUID zset    UUIDs that this user chose for messages -> seq
 --
@@ -86,7 +88,7 @@ local function meta(scope)
 	call('HSET', m, 's', s, 'e', e, 'n', node, 'b', s, 'p', v[2] or '')
 	if not v[1] then
 		call('DEL', key(scope, ':l'))
-		if scope:sub(-1) == '~' then
+		if scope:sub(-1) == '~' or scope:sub(1, 2) == 'b:' then
 			call('PEXPIRE', m, NOTICE_TTL * 2)
 		end
 	end
@@ -309,9 +311,6 @@ local function session_ended(session, grace)
 	for i = 1, #fields, 2 do
 		of[fields[i]] = fields[i + 1]
 	end
-	if not of.u then
-		return
-	end
 	for i = 1, #fields, 2 do
 		if fields[i]:sub(1, 2) == 'c:' then
 			left(fields[i]:sub(3), of.u, grace)
@@ -323,7 +322,9 @@ local function session_ended(session, grace)
 	else
 		call('ZREM', SYS .. 'polls', session)
 	end
-	went(of.u, grace)
+	if of.u then
+		went(of.u, grace)
+	end
 end
 
 -- Has a bridge's session counted as user's, under this incarnation.
@@ -383,14 +384,25 @@ local function proved(user, hash, ttl, session, lease)
 		return fail('4')
 	end
 	if session ~= '' then
-		local of = call('HGET', SYS .. 's:' .. session, 'u')
-		if not of then
+		local of = call('HMGET', SYS .. 's:' .. session, 'u', 'b')
+		if not of[1] then
 			return fail('4', 'sessionUUID')
 		end
-		if of ~= user then
+		if of[1] ~= user then
 			return fail('10', 'sessionUUID')
 		end
-		call('ZADD', SYS .. 'polls', now + lease, session)
+		if not of[2] then
+			call('ZADD', SYS .. 'polls', now + lease, session)
+		end
 	end
 	return nil
+end
+
+-- Tells the bridge of a session, which may be none of a bridge's, what was done
+-- over HTTP for it: words, one a line, in the log of the bridge's process.
+local function command(bridge, ...)
+	if bridge then
+		append('b:' .. bridge:sub(1, 36), table.concat({ ... }, '\n')
+		    .. '\n', '', nil, NOTICES, NOTICE_TTL)
+	end
 end

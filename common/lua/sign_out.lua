@@ -12,6 +12,10 @@ elseif not leased(bridge, session) then
 end
 call('ZREM', P .. '{u:' .. user .. '}:k', ARGV[5])
 if session ~= '' then
+	local of = call('HGET', SYS .. 's:' .. session, 'b')
 	session_ended(session, 0)
+	if bridge == '' then
+		command(of, 'out', session, user)
+	end
 end
 return { 'OK' }
