@@ -10,9 +10,7 @@
 #include "limit.h"
 #include "log.h"
 
-#define TICK 1000               /* ms */
-#define PING_AFTER 25000        /* ms of silence */
-#define DEAD_AFTER 34000        /* ms of silence; checked every TICK */
+#define TICK_MOST 1000          /* ms */
 #define BLOCKED_MOST 30000      /* ms that a socket may hold bytes */
 #define JITTER_EACH 2           /* ms of the restart's jitter for a session */
 #define JITTER_LEAST 500        /* ms */
@@ -320,18 +318,21 @@ on_tick(uv_timer_t *timer)
 	struct sessions *t = timer->data;
 	struct session *s, *next;
 	uint64_t now = clock_ms();
+	/* Who is not seen now is seen a tick later. */
+	uint64_t dead_after = t->conf->dead_after - uv_timer_get_repeat(timer);
 
 	for (s = t->all; s != NULL; s = next) {
 		next = s->next;
 		if (s->state == SESSION_CLOSING)
 			continue;
-		if (now - s->heard >= DEAD_AFTER) {
+		if (now - s->heard >= dead_after) {
 			session_set_state(s, SESSION_CLOSING);
 			ws_drop(s->conn);
 		} else if (s->blocked_since != 0 &&
 		    now - s->blocked_since >= BLOCKED_MOST) {
 			lost(s);
-		} else if (!s->pinged && now - s->heard >= PING_AFTER) {
+		} else if (!s->pinged && now - s->heard >=
+		    t->conf->ping_after) {
 			s->pinged = true;
 			ws_ping(s->conn);
 		}
@@ -356,13 +357,16 @@ struct sessions *
 sessions_new(uv_loop_t *loop, const struct conf *c)
 {
 	struct sessions *t = calloc(1, sizeof(*t));
+	uint64_t tick = (c->dead_after - c->ping_after) / 4;
 
 	if (t == NULL)
 		return NULL;
 	t->conf = c;
 	uv_timer_init(loop, &t->tick);
 	t->tick.data = t;
-	uv_timer_start(&t->tick, on_tick, TICK, TICK);
+	if (tick > TICK_MOST)
+		tick = TICK_MOST;
+	uv_timer_start(&t->tick, on_tick, tick, tick);
 	return t;
 }
 

@@ -78,7 +78,8 @@ ws_send(struct ws_conn *c, const char *frames, size_t n)
 void
 ws_ping(struct ws_conn *c)
 {
-	static const char ping[] = { (char)0x89, 0 };
+	/* Not empty: the library keeps an empty pong to itself. */
+	static const char ping[] = { (char)0x89, 1, '.' };
 
 	ws_send(c, ping, sizeof(ping));
 }

@@ -65,8 +65,7 @@ call_send(const struct call *c, struct store *s, unsigned timeout,
 			c->end[i] - start };
 		start = c->end[i];
 	}
-	store_eval(s, c->script, args, c->n, timeout, cb, arg);
-	return true;
+	return store_eval(s, c->script, args, c->n, timeout, cb, arg);
 }
 
 void

@@ -72,6 +72,10 @@ static const struct setting table[] = {
 	    600000, NULL, "ms until a killed bridge's sessions are counted out" },
 	{ "presence_grace", KIND_NUMBER, AT(presence_grace), "8000", 0, 600000,
 	    NULL, "ms that an absence is forgiven" },
+	{ "ping_after", KIND_NUMBER, AT(ping_after), "25000", 100, 3600000,
+	    NULL, "ms of silence until a WebSocket is pinged" },
+	{ "dead_after", KIND_NUMBER, AT(dead_after), "35000", 200, 7200000,
+	    NULL, "ms of silence until it is given up" },
 	{ "max_connections", KIND_NUMBER, AT(max_connections), "20000", 1,
 	    1000000, NULL, "WebSockets of one bridge" },
 };
@@ -519,6 +523,9 @@ check(const struct conf *c)
 	    "abcdefghijklmnopqrstuvwxyz0123456789:._-") != n)
 		return bad("setting", "prefix",
 		    "must be 1 to 32 of A-Z a-z 0-9 : . _ -");
+	if (c->dead_after < c->ping_after + 100)
+		return bad("setting", "dead_after",
+		    "must be at least 100 above ping_after");
 	return true;
 }
 

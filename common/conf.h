@@ -44,6 +44,9 @@ struct conf {
 	unsigned operation_timeout; /* ms until error 20, default 2000 */
 	unsigned presence_lease;    /* ms, default 15000 */
 	unsigned presence_grace;    /* ms before offline/leave, default 8000 */
+	unsigned ping_after; /* ms of silence, default 25000 */
+	unsigned dead_after; /* ms of silence, default 35000; at least 100
+			      * more than ping_after */
 	unsigned max_connections;   /* of the bridge, default 20000 */
 };
 

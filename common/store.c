@@ -288,14 +288,14 @@ on_timer(uv_timer_t *t)
 		uv_timer_stop(&s->timer);
 }
 
-void
+bool
 store_eval(struct store *s, enum script script, const struct span *args,
     size_t nargs, unsigned timeout, store_cb *cb, void *arg)
 {
 	struct store_call *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
-		abort(); /* there is no memory even to say so */
+		return false;
 	c->script = script;
 	c->nargs = nargs;
 	c->cb = cb;
@@ -303,15 +303,20 @@ store_eval(struct store *s, enum script script, const struct span *args,
 	c->deadline = clock_ms() + timeout;
 	for (size_t i = 0; i < nargs; i++)
 		resp_word(&c->args, args[i]);
+	if (c->args.oom) {
+		call_free(c);
+		return false;
+	}
 	if (!uv_is_active((uv_handle_t *)&s->timer))
 		uv_timer_start(&s->timer, on_timer, TICK, TICK);
-	if (link_ready(s->link) && !c->args.oom) {
+	if (link_ready(s->link)) {
 		transmit(s, c);
-		return;
+		return true;
 	}
-	if (link_failing(s->link) || c->args.oom)
+	if (link_failing(s->link))
 		c->deadline = 0;
 	list_add(&s->waiting, c);
+	return true;
 }
 
 /* ---- life ---- */

@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Store, feed and hashing against a Redis of its own, which is stopped, killed
- * and started again. Exits with 77 when there is no redis-server. */
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
+/* The store: calls, what Redis may answer, outages. */
+#include "store.h"
+
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <string.h>
 
 #include "clock.h"
-#include "feed.h"
-#include "hashing.h"
 #include "limit.h"
-#include "store.h"
+#include "redis.h"
 #include "tap.h"
 
 /* Scripts of the test's own in the places of some of the real ones: linked
@@ -49,143 +43,6 @@ const struct script_text script_texts[SCRIPT_MAX] = {
 	[SCRIPT_beat] = ROW(LUA_SIZE, SHA_SIZE),
 	[SCRIPT_adopt] = ROW(LUA_WORD, SHA_WORD),
 };
-
-#define PATIENCE 10000 /* ms that anything may take on a slow machine */
-#define SECRET "hunter2-very-secret"
-
-static uv_loop_t loop;
-static char dir[] = "/tmp/palaver-test-XXXXXX";
-static char sock[64], port_text[8] = "0";
-static pid_t redis;
-static struct conf conf;
-
-/* ---- the server ---- */
-
-/* Starts a program without output. */
-static pid_t
-spawn(const char *const argv[])
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		/* A server does not outlive a test that broke off. */
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		int null = open("/dev/null", O_RDWR);
-
-		dup2(null, 0);
-		dup2(null, 1);
-		dup2(null, 2);
-		execvp(argv[0], (char *const *)(uintptr_t)argv);
-		_exit(127);
-	}
-	return pid;
-}
-
-static int
-reap(pid_t pid)
-{
-	int status = 0;
-
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-#define CLI(...) cli((const char *const[]){ "redis-cli", "-s", sock, __VA_ARGS__, \
-	NULL })
-
-static bool
-cli(const char *const argv[])
-{
-	return reap(spawn(argv)) == 0;
-}
-
-/* without_auth: the server does not know the command AUTH. */
-static bool
-redis_start(bool without_auth)
-{
-	uint64_t end = clock_ms() + PATIENCE;
-
-	redis = spawn((const char *const[]){ "redis-server", "--port", port_text,
-	    "--bind", "127.0.0.1", "--unixsocket", sock, "--save", "",
-	    "--appendonly", "no", "--dir", dir,
-	    without_auth ? "--rename-command" : NULL, "AUTH", "", NULL });
-	while (clock_ms() < end) {
-		if (access(sock, F_OK) == 0 && CLI("PING"))
-			return true;
-		if (waitpid(redis, NULL, WNOHANG) == redis)
-			break;
-		usleep(10000);
-	}
-	redis = 0;
-	return false;
-}
-
-static void
-redis_kill(void)
-{
-	if (redis > 0) {
-		kill(redis, SIGKILL);
-		reap(redis);
-	}
-	redis = 0;
-	unlink(sock);
-}
-
-static void
-cleanup(void)
-{
-	redis_kill();
-	rmdir(dir);
-}
-
-static void
-pick_port(void)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t n = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (bind(fd, (struct sockaddr *)&a, n) == 0 &&
-	    getsockname(fd, (struct sockaddr *)&a, &n) == 0)
-		snprintf(port_text, sizeof(port_text), "%u",
-		    (unsigned)ntohs(a.sin_port));
-	close(fd);
-}
-
-/* ---- turning the loop ---- */
-
-static uv_timer_t alarm_timer;
-
-static void
-on_alarm(uv_timer_t *t)
-{
-	(void)t;
-}
-
-/* Turns the loop until *what reaches at_least; false when patience ends. */
-static bool
-until(const int *what, int at_least, unsigned ms)
-{
-	uint64_t end = clock_ms() + ms;
-
-	uv_timer_start(&alarm_timer, on_alarm, 5, 5);
-	while (*what < at_least && clock_ms() < end)
-		uv_run(&loop, UV_RUN_ONCE);
-	uv_timer_stop(&alarm_timer);
-	return *what >= at_least;
-}
-
-static void
-turn(unsigned ms)
-{
-	static const int never;
-
-	until(&never, 1, ms);
-}
-
-/* ---- calls ---- */
 
 struct result {
 	int done;
@@ -335,6 +192,18 @@ test_away(void)
 }
 
 static void
+test_no_memory(void)
+{
+	struct span more = { "x", SIZE_MAX / 2 }; /* than there ever is */
+	struct result r = { 0 };
+
+	ok(!store_eval(store, SCRIPT_find, &more, 1, PATIENCE, on_answer, &r),
+	    "without memory a call is refused");
+	ok(run(SCRIPT_find, "x").status == STORE_OK && r.done == 0,
+	    "never called back, and the next one works");
+}
+
+static void
 test_noscript(void)
 {
 	struct result r[3];
@@ -350,9 +219,9 @@ test_noscript(void)
 	    "each has its own answer");
 	ok(CLI("CONFIG", "RESETSTAT"), "counts from here");
 	run(SCRIPT_find, "x");
-	ok(reap(spawn((const char *const[]){ "sh", "-c", "redis-cli -s \"$0\" INFO"
-	    " commandstats | grep -q cmdstat_evalsha: && ! redis-cli -s \"$0\""
-	    " INFO commandstats | grep -q cmdstat_eval:", sock, NULL })) == 0,
+	ok(redis_shell("redis-cli -s \"$0\" INFO commandstats |"
+	    " grep -q cmdstat_evalsha: && ! redis-cli -s \"$0\""
+	    " INFO commandstats | grep -q cmdstat_eval:"),
 	    "and the script is known by its hash again");
 }
 
@@ -457,294 +326,18 @@ test_closing(void)
 	kill(redis, SIGCONT);
 }
 
-/* ---- who may come in ---- */
-
-static int log_fd, saved_stderr;
-
-static void
-capture(void)
-{
-	char path[] = "/tmp/palaver-log-XXXXXX";
-
-	log_fd = mkstemp(path);
-	unlink(path);
-	saved_stderr = dup(STDERR_FILENO);
-	dup2(log_fd, STDERR_FILENO);
-}
-
-/* Ends it; whether needle was logged. */
-static bool
-captured(const char *needle)
-{
-	static char text[65536];
-	ssize_t n = pread(log_fd, text, sizeof(text) - 1, 0);
-
-	dup2(saved_stderr, STDERR_FILENO);
-	close(saved_stderr);
-	close(log_fd);
-	text[n < 0 ? 0 : n] = '\0';
-	return strstr(text, needle) != NULL;
-}
-
-static char user[] = "limited", password[] = SECRET, wrong[] = SECRET "!";
-
-static void
-test_greeting(void)
-{
-	struct result r;
-	char host[] = "localhost", *path = conf.redis.path;
-	int before;
-
-	ok(CLI("ACL", "SETUSER", user, "on", ">" SECRET, "~*", "&*", "+@all",
-	    "-info"), "a user who may not INFO");
-	conf.redis.user = user;
-	conf.redis.password = password;
-	conf.redis.db = 3;
-	capture();
-	store_open();
-	r = run(SCRIPT_find, "x");
-	ok(r.status == STORE_OK && strcmp(r.text, "00000000|x") == 0,
-	    "has no node, but works");
-	CLI("CLIENT", "KILL", "TYPE", "normal");
-	before = ready_count;
-	ok(back(before), "and comes back");
-	store_close();
-	conf.redis.password = wrong;
-	store_open();
-	begin(&r, SCRIPT_find, SPAN("x"), 300);
-	ok(until(&r.done, 1, PATIENCE) && r.status == STORE_AWAY &&
-	    ready_count == 0, "a wrong password");
-	store_close();
-	turn(50);
-	ok(!captured(SECRET), "is not logged");
-	conf.redis.user = NULL;
-	conf.redis.password = NULL;
-	conf.redis.db = 0;
-	conf.redis.path = NULL;
-	conf.redis.host = host;
-	conf.redis.port = atoi(port_text);
-	store_open();
-	ok(run(SCRIPT_find, "x").status == STORE_OK, "TCP, and a host's name");
-	store_close();
-	conf.redis.host = NULL;
-	conf.redis.path = path;
-
-	redis_kill();
-	ok(redis_start(true), "a Redis without AUTH");
-	conf.redis.password = password;
-	capture();
-	store_open();
-	begin(&r, SCRIPT_find, SPAN("x"), 300);
-	until(&r.done, 1, PATIENCE);
-	store_close();
-	turn(50);
-	ok(!captured(SECRET), "whose complaint is not logged as it is");
-	conf.redis.password = NULL;
-	redis_kill();
-	redis_start(false);
-}
-
-/* ---- feed ---- */
-
-static struct feed *feed;
-static int subscribed, messages, lost;
-static char last_channel[64], last_message[64];
-
-static void
-keep(char into[64], struct span s)
-{
-	snprintf(into, 64, "%.*s", (int)s.n, s.p);
-}
-
-static void
-on_subscribed(void *arg, struct span channel)
-{
-	(void)arg;
-	subscribed++;
-	keep(last_channel, channel);
-}
-
-static void
-on_message(void *arg, struct span channel, struct span payload)
-{
-	(void)arg;
-	messages++;
-	keep(last_channel, channel);
-	keep(last_message, payload);
-}
-
-static void
-on_lost(void *arg)
-{
-	(void)arg;
-	lost++;
-}
-
-static bool
-publish(const char *channel, const char *text)
-{
-	int before = messages;
-
-	return CLI("PUBLISH", channel, text) &&
-	    until(&messages, before + 1, 300);
-}
-
-static void
-test_feed(void)
-{
-	struct feed_handler h = { on_subscribed, on_message, on_lost, NULL };
-	char name[16];
-
-	feed = feed_new(&loop, &conf, &h);
-	ok(feed_subscribe(feed, SPAN("a")) && feed_subscribe(feed, SPAN("a")) &&
-	    until(&subscribed, 1, PATIENCE) && strcmp(last_channel, "a") == 0,
-	    "subscribed before the connection was up");
-	ok(feed_ready(feed) && publish("a", "hello") &&
-	    strcmp(last_message, "hello") == 0, "a message");
-	feed_subscribe(feed, SPAN("b"));
-	feed_unsubscribe(feed, SPAN("b"));
-	feed_subscribe(feed, SPAN("b"));
-	feed_unsubscribe(feed, SPAN("b"));
-	feed_subscribe(feed, SPAN("b"));
-	until(&subscribed, 2, PATIENCE);
-	turn(50);
-	ok(subscribed == 2 && publish("b", "still"),
-	    "on, off, on: acknowledged once, and followed");
-	feed_unsubscribe(feed, SPAN("b"));
-	ok(!publish("b", "silence"), "off: no message");
-	for (int i = 0; i < 1000; i++) {
-		snprintf(name, sizeof(name), "c%d", i);
-		feed_subscribe(feed, span_of(name));
-	}
-	ok(until(&subscribed, 1002, PATIENCE), "a thousand channels");
-	ok(CLI("CLIENT", "KILL", "TYPE", "pubsub") &&
-	    until(&subscribed, 2003, PATIENCE) && lost == 1,
-	    "a lost connection: all acknowledged again, told once");
-	ok(publish("c999", "x") && !publish("b", "x"), "and only those");
-	feed_reconnect(feed);
-	ok(lost == 2 && !feed_ready(feed) &&
-	    until(&subscribed, 3004, PATIENCE) && publish("a", "y"),
-	    "dropped on demand");
-	redis_kill();
-	ok(until(&lost, 3, PATIENCE), "Redis is killed");
-	turn(400);
-	ok(lost == 3, "which is told once");
-	feed_subscribe(feed, SPAN("d"));
-	ok(redis_start(false) &&
-	    until(&subscribed, 4006, PATIENCE) && publish("d", "z"),
-	    "started again, all is followed again");
-	kill(redis, SIGSTOP);
-	ok(until(&lost, 4, 12000), "a frozen Redis is noticed by its silence");
-	kill(redis, SIGCONT);
-	ok(until(&subscribed, 5007, PATIENCE), "and followed again");
-	feed_free(feed);
-}
-
-static void
-test_refused(void)
-{
-	struct feed_handler h = { on_subscribed, on_message, on_lost, NULL };
-
-	CLI("ACL", "SETUSER", "narrow", "on", ">" SECRET, "~*", "resetchannels",
-	    "+@all");
-	conf.redis.user = (char[]){ "narrow" };
-	conf.redis.password = password;
-	capture();
-	subscribed = 0;
-	feed = feed_new(&loop, &conf, &h);
-	feed_subscribe(feed, SPAN("a"));
-	until(&subscribed, 1, 300);
-	feed_free(feed);
-	turn(50);
-	ok(captured("NOPERM") && subscribed == 0,
-	    "a refused subscription is logged");
-	conf.redis.user = conf.redis.password = NULL;
-}
-
-/* ---- hashing ---- */
-
-static struct hashing *hashing;
-static int hashed, hash_good, dropped_called;
-static char made[HASH_LEN];
-
-static void
-on_hash(void *arg, bool good, const char *hash)
-{
-	(void)arg;
-	hashed++;
-	hash_good += good;
-	if (hash != NULL)
-		snprintf(made, sizeof(made), "%s", hash);
-}
-
-static void
-on_dropped(void *arg, bool good, const char *hash)
-{
-	(void)arg;
-	(void)good;
-	(void)hash;
-	dropped_called++;
-}
-
-static void
-test_hashing(void)
-{
-	int accepted = 0;
-
-	hashing = hashing_new(&loop, COST_MINIMAL);
-	ok(hashing_run(hashing, SPAN("pass\0word"), NULL, on_hash, NULL) &&
-	    until(&hashed, 1, PATIENCE) && hash_good == 1 &&
-	    strncmp(made, "$argon2id$", 10) == 0, "a hash");
-	hashing_run(hashing, SPAN("pass\0word"), made, on_hash, NULL);
-	ok(until(&hashed, 2, PATIENCE) && hash_good == 2, "it fits");
-	hashing_run(hashing, SPAN("pass\0worD"), made, on_hash, NULL);
-	ok(until(&hashed, 3, PATIENCE) && hash_good == 2, "another does not");
-	hashing_run(hashing, SPAN("x"), "no hash", on_hash, NULL);
-	ok(until(&hashed, 4, PATIENCE) && hash_good == 2, "nor with no hash");
-	hashing_free(hashing);
-	hashing = hashing_new(&loop, COST_MODERATE);
-	while (accepted < 200 && hashing_run(hashing, SPAN("x"), NULL,
-	    on_dropped, NULL))
-		accepted++;
-	ok(accepted >= 64 && accepted < 200, "the queue is bounded (%d)",
-	    accepted);
-	hashing_free(hashing);
-	turn(50);
-	ok(dropped_called == 0, "what was dropped is not called back");
-}
-
 int
 main(void)
 {
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	signal(SIGPIPE, SIG_IGN);
-	if (reap(spawn((const char *const[]){ "redis-server", "--version",
-	    NULL })) != 0) {
-		printf("1..0 # SKIP no redis-server\n");
-		return 77;
-	}
-	if (mkdtemp(dir) == NULL)
-		return 1;
-	atexit(cleanup);
-	snprintf(sock, sizeof(sock), "%s/sock", dir);
-	pick_port();
-	conf.redis.path = sock;
-	uv_loop_init(&loop);
-	uv_timer_init(&loop, &alarm_timer);
-	ok(redis_start(false), "Redis runs");
+	redis_begin();
 	store_open();
 	test_calls();
 	test_away();
+	test_no_memory();
 	test_noscript();
 	test_outage();
 	store_close();
 	test_closing();
-	test_greeting();
-	test_feed();
-	test_refused();
-	test_hashing();
-	uv_close((uv_handle_t *)&alarm_timer, NULL);
-	uv_run(&loop, UV_RUN_DEFAULT);
-	ok(uv_loop_close(&loop) == 0, "nothing is left on the loop");
+	ok(redis_end(), "nothing is left on the loop");
 	return tap_end();
 }
