@@ -166,7 +166,7 @@ on_known(void *arg, enum store_status status, const struct answer *a)
 }
 
 static void *
-on_open(void *arg, struct ws_conn *c, struct span address)
+on_open(void *arg, struct ws_conn *c, const struct client *client)
 {
 	struct sessions *t = arg;
 	struct session *s;
@@ -183,8 +183,7 @@ on_open(void *arg, struct ws_conn *c, struct span address)
 	s->last = &s->first;
 	s->heard = clock_ms();
 	uuid_new(s->uuid);
-	snprintf(s->address, sizeof(s->address), "%.*s", (int)address.n,
-	    address.p);
+	s->client = *client;
 	opening = malloc(sizeof(*opening));
 	if (opening == NULL) {
 		free(s);

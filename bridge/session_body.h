@@ -31,7 +31,7 @@ struct session {
 	char uuid[UUID_LEN + 1];
 	char user[UUID_LEN + 1];
 	char key_hash[KEY_HASH_LEN + 1];
-	char address[64];
+	struct client client;           /* for limits */
 	bool used;                      /* somebody has signed in */
 	unsigned generation;            /* of the presence that knows it */
 	struct member own[OWN_LOGS];

@@ -134,7 +134,7 @@ start(struct session *s, struct waiting *w)
 	snprintf(a.key_hash, sizeof(a.key_hash), "%s", s->key_hash);
 	snprintf(a.session, sizeof(a.session), "%s", s->uuid);
 	a.bridge = presence_id(t->presence);
-	a.address = span_of(s->address);
+	a.client = s->client;
 	s->busy = true;
 	run_message(t->run, &a, (struct span){ w->bytes, w->n }, NULL, NULL,
 	    (struct span){ NULL, 0 }, on_outcome, ticket);

@@ -17,6 +17,7 @@
 #define TX_PACKET (256 * 1024) /* bytes of one send; else lws cuts them */
 #define RX_BUFFER 4096        /* bytes handed over at once */
 #define ANSWER_MAX 512        /* bytes of our answer to a plain request */
+#define FIELDS_MAX 4096       /* bytes of the handshake's header fields */
 #define HEADER_TEXT 512       /* bytes of an Origin or Host that we read */
 
 struct ws {
@@ -144,6 +145,25 @@ header(struct lws *wsi, enum lws_token_indexes token, char *buf, size_t size)
 	return (struct span){ buf, n > 0 ? (size_t)n : 0 };
 }
 
+/* While the headers of the handshake are there. They are at most FIELDS_MAX
+ * bytes in all, so that no client can push the end of X-Forwarded-For, which
+ * is its proxy's word, out of sight. */
+static struct client
+find_client(const struct ws *w, struct lws *wsi)
+{
+	struct sockaddr_storage sa;
+	socklen_t n = sizeof(sa);
+	char forwarded[FIELDS_MAX + 1];
+
+	if (getpeername(lws_get_socket_fd(wsi), (struct sockaddr *)&sa, &n) !=
+	    0)
+		n = 0;
+	return peer_client(&w->conf->trusted,
+	    peer_of((struct sockaddr *)&sa, n), (struct span){ NULL, 0 },
+	    header(wsi, WSI_TOKEN_X_FORWARDED_FOR, forwarded,
+	    sizeof(forwarded)));
+}
+
 /* The handshake: right path, allowed origin, room. Returns the HTTP status to
  * refuse it with, or 0. */
 static unsigned
@@ -234,7 +254,7 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 {
 	struct ws_conn *c = user;
 	struct ws *w = lws_context_user(lws_get_context(wsi));
-	char address[64] = "";
+	struct client client;
 	unsigned status;
 
 	switch (reason) {
@@ -248,9 +268,8 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		    "origin" : "") != 0 ? -1 : 1;
 	case LWS_CALLBACK_ESTABLISHED:
 		c->wsi = wsi;
-		lws_get_peer_simple(wsi, address, sizeof(address));
-		c->session = w->handler.on_open(w->handler.arg, c,
-		    span_of(address));
+		client = find_client(w, wsi);
+		c->session = w->handler.on_open(w->handler.arg, c, &client);
 		if (c->session == NULL)
 			ws_close(c, WS_FULL, "full");
 		return 0;
@@ -336,6 +355,7 @@ ws_new(uv_loop_t *loop, const struct conf *conf, const struct ws_handler *h)
 	info.gid = (gid_t)-1;
 	info.uid = (uid_t)-1;
 	info.pt_serv_buf_size = 16384;
+	info.max_http_header_data = FIELDS_MAX;
 	info.retry_and_idle_policy = &w->no_pings; /* ours cost less */
 	info.options = LWS_SERVER_OPTION_LIBUV |
 	    LWS_SERVER_OPTION_VALIDATE_UTF8;

@@ -8,6 +8,7 @@
 #include <uv.h>
 
 #include "conf.h"
+#include "peer.h"
 #include "span.h"
 
 struct ws;
@@ -29,7 +30,8 @@ enum ws_close {
 struct ws_handler {
 	/* A connection is open; what it returns stands for it from then on
 	 * (NULL: refuse). */
-	void *(*on_open)(void *arg, struct ws_conn *c, struct span address);
+	void *(*on_open)(void *arg, struct ws_conn *c,
+	    const struct client *client);
 	/* A whole message; text is false for a binary one (then empty). */
 	void (*on_message)(void *session, struct span message, bool text);
 	/* Anything was heard from the peer. */

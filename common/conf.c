@@ -20,6 +20,7 @@ enum kind {
 	KIND_OCTAL,
 	KIND_RATE,
 	KIND_CHOICE,
+	KIND_PEERS,
 	KIND_REDIS
 };
 
@@ -48,6 +49,9 @@ static const struct setting table[] = {
 	    "what all keys and channels in Redis begin with" },
 	{ "origins", KIND_TEXT, AT(origins), "", 0, 0, NULL,
 	    "origins that may use it, by blanks; empty: the request's host" },
+	{ "trusted", KIND_PEERS, AT(trusted), "unix 127.0.0.0/8 ::1", 0, 0,
+	    NULL, "peers that say whose request it is: addresses, CIDR blocks"
+	    " and the word unix, by blanks" },
 	{ "log_level", KIND_CHOICE, AT(log_level), "info", 0, 0,
 	    "error warn info debug", "error, warn, info or debug" },
 	{ "password_cost", KIND_CHOICE, AT(password_cost), "interactive", 0, 0,
@@ -303,6 +307,9 @@ set(struct conf *c, const struct setting *s, const char *value)
 			return NULL;
 		snprintf(why, sizeof(why), "must be one of: %s", s->choices);
 		return why;
+	case KIND_PEERS:
+		return peer_list_read(at, value) ? NULL : "must be addresses"
+		    " and CIDR blocks by blanks, at most 64, and the word unix";
 	case KIND_REDIS:
 		return read_redis(at, value);
 	}

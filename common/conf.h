@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "peer.h"
+
 struct rate {         /* "count/seconds"; count 0: no limit */
 	unsigned count;
 	unsigned seconds;
@@ -33,6 +35,7 @@ struct conf {
 	char *prefix;        /* of all keys and channels, default "palaver:";
 			      * [A-Za-z0-9:._-]{1,32} */
 	char *origins;       /* list by blanks; "": the request's own host */
+	struct peer_list trusted; /* default unix, 127.0.0.0/8 and ::1 */
 	int log_level;       /* enum log_level */
 	enum password_cost password_cost; /* default interactive */
 	bool sign_up;        /* signIn and signUp may create users */

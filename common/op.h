@@ -15,6 +15,7 @@
 #include "error.h"
 #include "hashing.h"
 #include "msg.h"
+#include "peer.h"
 #include "scope.h"
 
 enum via { VIA_HTTP, VIA_WEBSOCKET };
@@ -29,7 +30,7 @@ struct actor {
 	char session[UUID_LEN + 1];      /* "": none */
 	struct span bridge;   /* incarnation of the bridge; HTTP: empty. Must
 			       * outlive the request. */
-	struct span address;  /* of the peer, for limits; copied by run */
+	struct client client; /* from where, for limits */
 };
 
 enum step {

@@ -53,7 +53,7 @@ call_guess(struct request *q, struct span name)
 
 	fold(&b, name);
 	buf_add(&b, "\n", 1);
-	buf_span(&b, q->actor.address);
+	buf_str(&b, q->actor.client.key);
 	access_key_hash(buf_peek(&b), hash);
 	call_str(&q->call, hash);
 	if (b.oom)

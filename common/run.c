@@ -9,15 +9,12 @@
 #include "limit.h"
 #include "log.h"
 
-#define ADDRESS_MAX 64
-
 /* One request and where its outcome goes; lives from run_message until its
  * callback has returned, in the list of its run. */
 struct job {
 	struct request q;
 	struct run *run;
 	struct job *next, **link;
-	char address[ADDRESS_MAX];
 	run_cb *cb;
 	void *arg;
 };
@@ -235,9 +232,6 @@ run_message(struct run *r, const struct actor *a, struct span text,
 	j->q.conf = r->conf;
 	j->q.msg = m;
 	j->q.actor = *a;
-	snprintf(j->address, sizeof(j->address), "%.*s", (int)a->address.n,
-	    a->address.p == NULL ? "" : a->address.p);
-	j->q.actor.address = span_of(j->address);
 	j->next = r->jobs;
 	j->link = &r->jobs;
 	if (j->next != NULL)

@@ -25,7 +25,7 @@ struct http_request {
 	const char *operation;  /* its name in the table, for good */
 	struct msg *msg;        /* of a GET; owned until it is run */
 	struct span bearer;     /* points into the parameters */
-	struct span address;
+	struct client client;   /* for limits */
 	struct span cors;       /* a foreign origin that may read it; empty */
 	const char *allow;      /* the methods of this type */
 	bool head;              /* a GET whose content nobody wants */
@@ -33,9 +33,9 @@ struct http_request {
 	const char *payload;
 };
 
-/* Reads a request from its parameters; body is the number of bytes that came
- * as its body. */
-void http_read(struct http_request *h, const struct conf *c,
+/* Reads a request from its parameters, which peer gave; body is the number of
+ * bytes that came as its body. */
+void http_read(struct http_request *h, const struct conf *c, struct peer peer,
     char *const *params, size_t body);
 void http_clear(struct http_request *h);
 /* Appends status line, header fields and text. retry_after in seconds, 0: none;

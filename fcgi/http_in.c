@@ -185,8 +185,8 @@ read_post(struct http_request *h, char *const *params, size_t body)
 }
 
 void
-http_read(struct http_request *h, const struct conf *c, char *const *params,
-    size_t body)
+http_read(struct http_request *h, const struct conf *c, struct peer peer,
+    char *const *params, size_t body)
 {
 	const char *method = value(params, "REQUEST_METHOD");
 	bool get;
@@ -196,7 +196,9 @@ http_read(struct http_request *h, const struct conf *c, char *const *params,
 		.allow = "POST, OPTIONS" };
 	h->head = strcmp(method, "HEAD") == 0;
 	get = h->head || strcmp(method, "GET") == 0;
-	h->address = span_of(value(params, "REMOTE_ADDR"));
+	h->client = peer_client(&c->trusted, peer,
+	    span_of(value(params, "REMOTE_ADDR")),
+	    span_of(value(params, "HTTP_X_FORWARDED_FOR")));
 	read_type(h, params);
 	read_bearer(h, params);
 	op = op_find(span_of(h->type));

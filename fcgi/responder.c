@@ -44,6 +44,7 @@ struct conn {
 	bool reading;        /* else its input is full */
 	bool pumping;        /* conn_pump runs, further up the stack */
 	bool kept;           /* has had a request */
+	struct peer peer;    /* the web server */
 	struct records records;
 	struct buf in;       /* what came while a request was under way */
 	struct buf out;
@@ -256,7 +257,7 @@ conn_serve(struct conn *c)
 		conn_close(c);
 		return;
 	}
-	service_serve(r->service, d.params, buf_peek(&d.body), size,
+	service_serve(r->service, c->peer, d.params, buf_peek(&d.body), size,
 	    on_response, r, c->id);
 	parsed_clear(&d);
 }
@@ -356,6 +357,19 @@ conn_read_on(struct conn *c)
 
 /* ---- connections ---- */
 
+static struct peer
+find_peer(const uv_handle_t *h)
+{
+	struct sockaddr_storage sa;
+	socklen_t n = sizeof(sa);
+	uv_os_fd_t fd;
+
+	if (uv_fileno(h, &fd) != 0 ||
+	    getpeername(fd, (struct sockaddr *)&sa, &n) != 0)
+		n = 0;
+	return peer_of((struct sockaddr *)&sa, n);
+}
+
 /* One that is not accepted keeps its place: libuv does not look at the
  * listening socket again before uv_accept. So there is a descriptor for every
  * connection that we take, and the backlog holds the others. */
@@ -379,10 +393,12 @@ accept_one(struct responder *r)
 	c->owner = r;
 	c->deadline = clock_ms() + REQUEST_TIME;
 	conn_link(c);
-	if (uv_accept(&r->listener.stream, &c->u.stream) != 0)
+	if (uv_accept(&r->listener.stream, &c->u.stream) != 0) {
 		conn_close(c);
-	else
-		conn_read_on(c);
+		return;
+	}
+	c->peer = find_peer(&c->u.handle);
+	conn_read_on(c);
 }
 
 static void

@@ -101,8 +101,8 @@ preflight(struct waiter *w)
 }
 
 void
-service_serve(struct service *s, char *const *params, struct span body,
-    size_t body_size, service_cb *cb, void *arg, uint64_t id)
+service_serve(struct service *s, struct peer peer, char *const *params,
+    struct span body, size_t body_size, service_cb *cb, void *arg, uint64_t id)
 {
 	struct waiter *w = calloc(1, sizeof(*w));
 	struct actor a = { .via = VIA_HTTP };
@@ -121,13 +121,13 @@ service_serve(struct service *s, char *const *params, struct span body,
 	if (w->next != NULL)
 		w->next->link = &w->next;
 	s->waiters = w;
-	http_read(&h, s->conf, params, body_size);
+	http_read(&h, s->conf, peer, params, body_size);
 	w->allow = h.allow;
 	w->head = h.head;
 	buf_span(&w->cors, h.cors);
 	switch (h.kind) {
 	case HTTP_OPERATION:
-		a.address = h.address;
+		a.client = h.client;
 		m = h.msg;
 		h.msg = NULL;
 		run_message(s->run, &a, body, h.operation, m, h.bearer,

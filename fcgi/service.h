@@ -20,11 +20,12 @@ struct service {
  * when there was no memory for one. */
 typedef void service_cb(void *arg, uint64_t id, struct span response);
 
-/* Calls cb once with arg and id, perhaps before it returns. params and body
- * may go after that. body_size is what the body had before anything of it was
- * dropped. */
-void service_serve(struct service *s, char *const *params, struct span body,
-    size_t body_size, service_cb *cb, void *arg, uint64_t id);
+/* Calls cb once with arg and id, perhaps before it returns. peer is who gave
+ * params: the web server. params and body may go after that. body_size is what
+ * the body had before anything of it was dropped. */
+void service_serve(struct service *s, struct peer peer, char *const *params,
+    struct span body, size_t body_size, service_cb *cb, void *arg,
+    uint64_t id);
 /* Drops what is under way, without its callback. After run_free. */
 void service_clear(struct service *s);
 

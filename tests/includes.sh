@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 count=0 bad=0
 
 # The layers of common/, lowest first: the one place that says so.
-layers='span buf clock limit log uuid
+layers='span buf clock limit log uuid peer
 error utf8 msg frame origin access_key
 conf scope socket_file
 script link store call feed hashing reaper

@@ -58,8 +58,8 @@ export function start(name, command, args, env = {}) {
   return child;
 }
 
-const answers = (socketPath, path) => new Promise((resolve) => {
-  http.get({ socketPath, path }, (r) => {
+const answers = (at, path) => new Promise((resolve) => {
+  http.get({ ...at, path }, (r) => {
     r.resume();
     resolve(r.statusCode === 200);
   }).on('error', () => resolve(false));
@@ -70,12 +70,16 @@ export async function startRedis(...args) {
   await until('Redis', () => existsSync(`${work}/redis.sock`));
 }
 export async function startResponder(name, env) {
-  start(name, `${build}/fcgi/palaver.fcgi`, ['--listen', `unix:${work}/${name}.sock`], env);
+  const child = start(name, `${build}/fcgi/palaver.fcgi`, ['--listen', `unix:${work}/${name}.sock`], env);
   await until(name, () => existsSync(`${work}/${name}.sock`));
+  return child;
 }
-export async function startBridge(name, env) {
-  start(name, `${build}/bridge/palaver-bridge`, ['--listen', `unix:${work}/${name}.sock`], env);
-  await until(name, () => answers(`${work}/${name}.sock`, '/health'));
+/** At a unix socket, or at a port of loopback. */
+export async function startBridge(name, env, port) {
+  const at = port ? { port } : { socketPath: `${work}/${name}.sock` };
+  const child = start(name, `${build}/bridge/palaver-bridge`, ['--listen', port ? `127.0.0.1:${port}` : `unix:${at.socketPath}`], env);
+  await until(name, () => answers(at, '/health'));
+  return child;
 }
 /** Starts nginx in front of them; its URL. */
 export async function startNginx(responders, bridges, name = 'nginx') {
@@ -91,9 +95,9 @@ export async function startNginx(responders, bridges, name = 'nginx') {
   return url;
 }
 
-export async function post(url, type, body) {
-  const r = await fetch(`${url}/api/${type}`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
-  return { status: r.status, ...(await r.json()) };
+export async function post(url, type, body, headers) {
+  const r = await fetch(`${url}/api/${type}`, { method: 'POST', headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) });
+  return { status: r.status, retryAfter: r.headers.get('retry-after'), ...(await r.json()) };
 }
 
 /** A WebSocket that keeps all its frames, parsed and as they came. */

@@ -35,7 +35,7 @@ begin(enum via via, const char *text)
 	strcpy(q.actor.user, ANN);
 	strcpy(q.actor.session, BOB);
 	q.actor.bridge = via == VIA_WEBSOCKET ? SPAN("B") : SPAN("");
-	q.actor.address = SPAN("::1");
+	strcpy(q.actor.client.key, "192.0.2.1");
 	q.op = op_find(msg_type(q.msg));
 	return q.op->build(&q);
 }
