@@ -74,15 +74,15 @@ export async function startResponder(name, env) {
   await until(name, () => existsSync(`${work}/${name}.sock`));
   return child;
 }
-/** At a unix socket, or at a port of loopback. */
-export async function startBridge(name, env, port) {
+/** At a unix socket, or at a port of loopback. healthy false: Redis may be away. */
+export async function startBridge(name, env, port, healthy = true) {
   const at = port ? { port } : { socketPath: `${work}/${name}.sock` };
   const child = start(name, `${build}/bridge/palaver-bridge`, ['--listen', port ? `127.0.0.1:${port}` : `unix:${at.socketPath}`], env);
-  await until(name, () => answers(at, '/health'));
+  await until(name, () => (healthy ? answers(at, '/health') : existsSync(at.socketPath)));
   return child;
 }
-/** Starts nginx in front of them; its URL. */
-export async function startNginx(responders, bridges, name = 'nginx') {
+/** Starts nginx in front of them; its URL. health: the status that it has then. */
+export async function startNginx(responders, bridges, name = 'nginx', health = 200) {
   const port = await freePort();
   const path = (n) => `${work}/${n}.sock`;
   const dir = name === 'nginx' ? work : join(work, name);
@@ -91,7 +91,7 @@ export async function startNginx(responders, bridges, name = 'nginx') {
     responders.map(path).join(' '), bridges.map(path).join(' ')]));
   start(name, 'nginx', ['-c', `${dir}/nginx.conf`, '-e', `${dir}/nginx.log`]);
   const url = `http://127.0.0.1:${port}`;
-  await until('nginx', () => fetch(`${url}/api/health`).then((r) => r.ok, () => false));
+  await until('nginx', () => fetch(`${url}/api/health`).then((r) => r.status === health, () => false));
   return url;
 }
 
