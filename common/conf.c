@@ -80,6 +80,12 @@ static const struct setting table[] = {
 	    NULL, "ms of silence until a WebSocket is pinged" },
 	{ "dead_after", KIND_NUMBER, AT(dead_after), "35000", 200, 7200000,
 	    NULL, "ms of silence until it is given up" },
+	{ "session_lease", KIND_NUMBER, AT(session_lease), "45000", 300, 600000,
+	    NULL, "ms until an HTTP session that asks nothing has ended" },
+	{ "notice_rate", KIND_RATE, AT(notice_rate), "20/1", 0, 0, NULL,
+	    "signIn, signOut, channelJoin and channelLeave of others to a"
+	    " session,\n                       beyond which it is told only that"
+	    " there are news; 0: no limit" },
 	{ "max_connections", KIND_NUMBER, AT(max_connections), "20000", 1,
 	    1000000, NULL, "WebSockets of one bridge" },
 };

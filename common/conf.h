@@ -50,6 +50,9 @@ struct conf {
 	unsigned ping_after; /* ms of silence, default 25000 */
 	unsigned dead_after; /* ms of silence, default 35000; at least 100
 			      * more than ping_after */
+	unsigned session_lease;     /* ms of an HTTP session, default 45000: the
+				     * longest usual wait and 20 s */
+	struct rate notice_rate;    /* of others to a session, default 20/1 */
 	unsigned max_connections;   /* of the bridge, default 20000 */
 };
 

@@ -20,8 +20,6 @@
 #define LIMIT_UNSIGNED 65000         /* ms a WebSocket's session is known while
 				      * it is nobody's: a bit more than the
 				      * connection lives */
-#define LIMIT_POLL_LEASE 45000       /* ms an HTTP session lives unasked: the
-				      * longest usual wait and 20 s */
 #define LIMIT_REPLY (4 * 1024 * 1024) /* bytes of one reply of Redis */
 
 #define DEFAULT_USERS 200

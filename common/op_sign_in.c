@@ -94,7 +94,7 @@ grant(struct request *q, const char *mode, struct span name)
 	call_uint(&q->call, LIMIT_KEYS);
 	call_str(&q->call, q->actor.session);
 	call_arg(&q->call, q->actor.bridge);
-	call_uint(&q->call, LIMIT_POLL_LEASE);
+	call_uint(&q->call, q->conf->session_lease);
 	call_guess(q, name);
 	call_uint(&q->call, q->conf->sign_in_rate.count);
 	call_uint(&q->call, q->conf->sign_in_rate.seconds);

@@ -90,7 +90,7 @@ op_call_session(struct request *q)
 {
 	call_str(&q->call, q->actor.session);
 	call_arg(&q->call, q->actor.bridge);
-	call_uint(&q->call, LIMIT_POLL_LEASE);
+	call_uint(&q->call, q->conf->session_lease);
 }
 
 void

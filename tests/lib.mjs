@@ -148,6 +148,9 @@ export class Client {
   }
 }
 
+/** Sends a signal to a program, which goes on. */
+export const signal = (name, what) => children.get(name).kill(what);
+
 export function stop(name, signal = 'SIGTERM') {
   const child = children.get(name);
   children.delete(name);
