@@ -17,6 +17,8 @@ struct ws_conn;
 /* RFC 6455, section 7.4, and the protocol's own. */
 enum ws_close {
 	WS_GOING_AWAY = 1001,
+	WS_PROTOCOL = 1002,
+	WS_BAD_TEXT = 1007,
 	WS_TOO_BIG = 1009,
 	WS_RESTART = 1012,
 	WS_FULL = 1013,

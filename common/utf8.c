@@ -69,6 +69,15 @@ utf8_valid(struct span s, size_t *chars)
 	return true;
 }
 
+bool
+utf8_encoded(struct span s)
+{
+	for (size_t at = 0; at < s.n;)
+		if (next(s, &at) == UINT32_MAX)
+			return false;
+	return true;
+}
+
 static bool
 is_hidden(uint32_t u)
 {

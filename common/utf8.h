@@ -8,6 +8,8 @@
 /* Whether s is valid UTF-8: no surrogate, no overlong form, no NUL. When
  * chars is not NULL it receives the number of code points. */
 bool utf8_valid(struct span s, size_t *chars);
+/* The same, but a NUL, which RFC 3629 has nothing against, may stand in it. */
+bool utf8_encoded(struct span s);
 /* Whether s may be a user's name: 1 to LIMIT_NAME characters, no control,
  * format, bidirectional, private-use, unassigned-noncharacter or invisible
  * character, no blank of any kind other than U+0020, none at either end or

@@ -16,6 +16,9 @@ main(void)
 	ok(!utf8_valid(SPAN("\xf4\x90\x80\x80"), NULL), "beyond U+10FFFF");
 	ok(!utf8_valid(SPAN("\xe2\x82"), NULL), "cut off");
 	ok(!utf8_valid(SPAN("a\0b"), NULL), "NUL");
+	ok(utf8_encoded(SPAN("a\0b")), "NUL is encoded like any other");
+	ok(utf8_encoded(SPAN("")) && !utf8_encoded(SPAN("\xe2\x82")) &&
+	    !utf8_encoded(SPAN("\x80")), "what is not encoded");
 	ok(utf8_is_name(SPAN("Ann O'Neil \xe2\x98\x83")), "a name");
 	ok(!utf8_is_name(SPAN("")), "no name");
 	ok(!utf8_is_name(SPAN(" ann")), "blank in front");
