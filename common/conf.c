@@ -86,6 +86,8 @@ static const struct setting table[] = {
 	    "signIn, signOut, channelJoin and channelLeave of others to a"
 	    " session,\n                       beyond which it is told only that"
 	    " there are news; 0: no limit" },
+	{ "user_polls", KIND_NUMBER, AT(user_polls), "20", 1, 100000, NULL,
+	    "long-polls of a user that wait in one process" },
 	{ "max_connections", KIND_NUMBER, AT(max_connections), "20000", 1,
 	    1000000, NULL, "WebSockets of one bridge" },
 };

@@ -53,6 +53,7 @@ struct conf {
 	unsigned session_lease;     /* ms of an HTTP session, default 45000: the
 				     * longest usual wait and 20 s */
 	struct rate notice_rate;    /* of others to a session, default 20/1 */
+	unsigned user_polls;        /* that wait, of one user in one process */
 	unsigned max_connections;   /* of the bridge, default 20000 */
 };
 

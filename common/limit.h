@@ -20,8 +20,12 @@
 #define LIMIT_UNSIGNED 65000         /* ms a WebSocket's session is known while
 				      * it is nobody's: a bit more than the
 				      * connection lives */
+#define LIMIT_POLL_LEASE_REST 20000 /* ms that it lives behind a poll's wait */
+#define LIMIT_POLL_WAIT 55           /* s that a poll waits at most */
+#define LIMIT_CURSORS 256            /* of one since */
 #define LIMIT_REPLY (4 * 1024 * 1024) /* bytes of one reply of Redis */
 
+#define DEFAULT_POLL_WAIT 25 /* s */
 #define DEFAULT_USERS 200
 #define DEFAULT_JOIN_MESSAGES 10
 

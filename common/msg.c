@@ -325,3 +325,31 @@ msg_bool(const struct msg *m, const char *name, bool *out)
 	return *out || span_is(s, "0") || span_is(s, "false") ? FIELD_OK :
 	    FIELD_WRONG;
 }
+
+enum field
+msg_strings(const struct msg *m, const char *name, struct buf *out)
+{
+	json_object *v;
+	size_t n;
+
+	if (m->payload == NULL ||
+	    !json_object_object_get_ex(m->payload, name, &v) || v == NULL)
+		return FIELD_ABSENT;
+	if (json_object_is_type(v, json_type_string)) {
+		buf_span(out, text_of(v));
+		return FIELD_OK;
+	}
+	if (!json_object_is_type(v, json_type_array))
+		return FIELD_WRONG;
+	n = json_object_array_length(v);
+	for (size_t i = 0; i < n; i++) {
+		json_object *one = json_object_array_get_idx(v, i);
+
+		if (!json_object_is_type(one, json_type_string))
+			return FIELD_WRONG;
+		if (i > 0)
+			buf_str(out, ",");
+		buf_span(out, text_of(one));
+	}
+	return FIELD_OK;
+}

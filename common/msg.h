@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "buf.h"
 #include "error.h"
 #include "span.h"
 
@@ -44,6 +45,9 @@ enum field msg_top_string(const struct msg *m, const char *name,
  * parameter gives it; msg_bool likewise "true", "false", "1" and "0". */
 enum field msg_string(const struct msg *m, const char *name, struct span *out);
 enum field msg_int(const struct msg *m, const char *name, int64_t *out);
+/* A string, or an array of strings: appends them, joined by commas. */
+enum field msg_strings(const struct msg *m, const char *name,
+    struct buf *out);
 enum field msg_bool(const struct msg *m, const char *name, bool *out);
 
 #endif

@@ -16,6 +16,7 @@
 #include "hashing.h"
 #include "msg.h"
 #include "peer.h"
+#include "poll.h"
 #include "scope.h"
 
 enum via { VIA_HTTP, VIA_WEBSOCKET };
@@ -28,6 +29,7 @@ struct actor {
 	char user[UUID_LEN + 1];
 	char key_hash[KEY_HASH_LEN + 1]; /* "": none */
 	char session[UUID_LEN + 1];      /* "": none */
+	char poll[UUID_LEN + 1]; /* id of a long-poll that asks again; "" */
 	struct span bridge;   /* incarnation of the bridge; HTTP: empty. Must
 			       * outlive the request. */
 	struct client client; /* from where, for limits */
@@ -37,6 +39,8 @@ enum step {
 	STEP_CALL,  /* send call; then render */
 	STEP_HASH,  /* hash or verify, then build again */
 	STEP_DONE,  /* the reply stands */
+	STEP_WAIT,  /* so does an empty one, but the host may wait for what
+		     * poll names and ask again */
 	STEP_ERROR  /* error and payload stand */
 };
 
@@ -90,13 +94,15 @@ struct request {
 	struct buf own;    /* a frame that this WebSocket alone gets right
 			    * behind the reply */
 	struct effect effect;
+	struct poll poll;  /* STEP_WAIT */
 	enum error error;
 	char payload[128]; /* of the error */
 };
 
 enum {
 	OP_SIGNED = 1, /* needs somebody signed in */
-	OP_GET = 2     /* may be asked by GET */
+	OP_GET = 2,    /* may be asked by GET */
+	OP_HTTP = 4    /* HTTP only */
 };
 
 struct op {
@@ -117,6 +123,9 @@ enum step op_read_channel(struct request *q);
 /* Reads an optional whole number in low..high; absent leaves *value. */
 enum step op_read_int(struct request *q, const char *name, int64_t low,
     int64_t high, int64_t *value);
+/* Reads an optional since, a list or a string of cursors joined by commas:
+ * appends lines of SCOPE EPOCH SEQ. STEP_CALL or STEP_ERROR. */
+enum step op_read_since(struct request *q, struct buf *out);
 /* Starts the call with what most scripts take first: user, hash of the key,
  * life of a key. */
 void op_call(struct request *q, enum script script);
@@ -144,5 +153,6 @@ extern const struct op op_users;
 extern const struct op op_channel_join;
 extern const struct op op_channel_leave;
 extern const struct op op_channel_message;
+extern const struct op op_events;
 
 #endif

@@ -17,6 +17,7 @@ static const struct op *const table[] = {
 	&op_channel_join,
 	&op_channel_leave,
 	&op_channel_message,
+	&op_events,
 };
 
 const struct op *
@@ -68,6 +69,55 @@ op_read_int(struct request *q, const char *name, int64_t low, int64_t high,
 		return op_fail(q, ERR_FIELD, name);
 	*value = got;
 	return STEP_CALL;
+}
+
+/* SCOPE:EPOCH:SEQ, as op_cursor writes it. */
+static bool
+read_cursor(struct span s, struct buf *out)
+{
+	static const char scope[] = "abcdefghijklmnopqrstuvwxyz0123456789:._~-";
+	const char *seq = memrchr(s.p, ':', s.n), *epoch;
+	struct place place;
+	size_t n;
+
+	if (seq == NULL ||
+	    (epoch = memrchr(s.p, ':', (size_t)(seq - s.p))) == NULL)
+		return false;
+	n = (size_t)(epoch - s.p);
+	if (n == 0 || n >= SCOPE_MAX || !op_read_place(
+	    (struct span){ epoch + 1, (size_t)(seq - epoch) - 1 },
+	    (struct span){ seq + 1, (size_t)(s.p + s.n - seq) - 1 }, &place))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (memchr(scope, s.p[i], sizeof(scope) - 1) == NULL)
+			return false;
+	for (const char *p = place.epoch; *p != '\0'; p++)
+		if (strchr("0123456789abcdef", *p) == NULL)
+			return false;
+	buf_fmt(out, "%.*s %s %" PRIu64 "\n", (int)n, s.p, place.epoch,
+	    place.seq);
+	return true;
+}
+
+enum step
+op_read_since(struct request *q, struct buf *out)
+{
+	struct buf text = { 0 };
+	enum field f = msg_strings(q->msg, "since", &text);
+	struct span rest = buf_peek(&text);
+	bool good = f != FIELD_WRONG;
+
+	for (size_t n = 0; good && rest.n > 0; n++) {
+		const char *comma = memchr(rest.p, ',', rest.n);
+		size_t one = comma == NULL ? rest.n : (size_t)(comma - rest.p);
+
+		good = n < LIMIT_CURSORS &&
+		    read_cursor((struct span){ rest.p, one }, out);
+		rest.p += one + (comma != NULL);
+		rest.n -= one + (comma != NULL);
+	}
+	buf_clear(&text);
+	return good ? STEP_CALL : op_fail(q, ERR_FIELD, "since");
 }
 
 static uint64_t

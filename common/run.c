@@ -40,6 +40,7 @@ job_free(struct job *j)
 	call_clear(&j->q.call);
 	buf_clear(&j->q.reply);
 	buf_clear(&j->q.own);
+	poll_clear(&j->q.poll);
 	sodium_memzero(&j->q, sizeof(j->q));
 	free(j);
 }
@@ -56,25 +57,24 @@ run_error(struct buf *out, struct span id, enum error e, const char *payload)
 	buf_str(out, "}}");
 }
 
-/* Hands the outcome over and ends the job. */
+/* Hands the outcome over and ends the job. may_wait: see STEP_WAIT. */
 static void
-job_end(struct job *j)
+job_end(struct job *j, bool may_wait)
 {
 	struct request *q = &j->q;
 	struct outcome o = { .effect = &q->effect };
-	struct span id = { NULL, 0 };
 	int wait;
 
+	if (q->msg != NULL)
+		o.id = msg_id(q->msg);
 	if (q->error == ERR_NONE && (q->reply.oom || q->own.oom))
 		op_fail(q, ERR_FAULT, NULL);
 	if (q->error != ERR_NONE) {
-		if (q->msg != NULL)
-			id = msg_id(q->msg);
 		buf_reset(&q->reply);
 		buf_reset(&q->own);
 		q->reply.oom = false;
 		q->effect.kind = EFFECT_NONE;
-		run_error(&q->reply, id, q->error, q->payload);
+		run_error(&q->reply, o.id, q->error, q->payload);
 		wait = atoi(q->payload);
 		if (q->error == ERR_RATE)
 			o.retry_after = wait > 0 ? (unsigned)wait : 1;
@@ -84,6 +84,8 @@ job_end(struct job *j)
 	o.error = q->error;
 	o.reply = buf_peek(&q->reply);
 	o.own = buf_peek(&q->own);
+	if (may_wait && q->error == ERR_NONE)
+		o.poll = &q->poll;
 	j->cb(j->arg, &o);
 	job_free(j);
 }
@@ -151,11 +153,14 @@ job_step(struct job *j, enum step step)
 			return;
 		op_fail(q, ERR_FULL, NULL);
 		break;
+	case STEP_WAIT:
+		job_end(j, true);
+		return;
 	case STEP_DONE:
 	case STEP_ERROR:
 		break;
 	}
-	job_end(j);
+	job_end(j, false);
 }
 
 /* Over HTTP: who acts is the owner of the key, in the header or the body. What
@@ -196,7 +201,8 @@ start(struct job *j, struct span text, const char *type, struct span bearer)
 	if (type != NULL && !span_is(msg_type(q->msg), type))
 		return op_fail(q, ERR_FORM, "type");
 	q->op = op_find(msg_type(q->msg));
-	if (q->op == NULL)
+	if (q->op == NULL || ((q->op->flags & OP_HTTP) &&
+	    q->actor.via != VIA_HTTP))
 		return op_fail(q, ERR_TYPE, NULL);
 	if (e == ERR_FIELD) /* the payload is no object */
 		return op_fail(q, e, q->op->type);

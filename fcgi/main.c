@@ -122,7 +122,7 @@ build(struct program *p, int fd)
 	if (p->service.store == NULL || p->hashing == NULL)
 		return false;
 	p->service.run = run_new(&p->conf, p->service.store, p->hashing);
-	if (p->service.run == NULL)
+	if (p->service.run == NULL || !service_open(&p->service, &p->loop))
 		return false;
 	if (fd == SOURCE_CGI) {
 		p->cgi = cgi_new(&p->loop, &p->service, stop, p);

@@ -159,6 +159,8 @@ conn_close(struct conn *c)
 
 	if (c->state == CONN_CLOSING)
 		return;
+	if (c->state == CONN_SERVING)
+		service_forget(r->service, c->id);
 	c->state = CONN_CLOSING;
 	conn_unlink(c);
 	uv_close(&c->u.handle, conn_closed);
@@ -510,6 +512,7 @@ responder_stop(struct responder *r, void (*done)(void *arg), void *arg)
 	struct conn *c, *next;
 
 	stop_listening(r);
+	service_stop(r->service);
 	r->stop_at = now + STOP_TIME;
 	for (c = r->conns; c != NULL; c = next) {
 		next = c->next;

@@ -5,16 +5,23 @@
 
 #include "http.h"
 
+#define FULL_RETRY 5 /* s until one who was too many is to come again */
+
 /* Who waits for an outcome: one a request, in the list of its service. It
  * holds an id and no connection, which may be gone by then. */
 struct waiter {
 	struct waiter *next, **link;
+	struct service *owner;
 	service_cb *cb;
 	void *arg;
 	uint64_t id;
 	const char *allow;
 	bool head;
+	uint64_t ticket; /* of the park, when the operation was run */
+	bool again;      /* it was run before */
+	bool has_id;
 	struct buf cors; /* a copy: the parameters are gone by then */
+	struct buf request_id; /* of a long-poll that has one, likewise */
 };
 
 static void
@@ -24,6 +31,7 @@ waiter_free(struct waiter *w)
 	if (w->next != NULL)
 		w->next->link = w->link;
 	buf_clear(&w->cors);
+	buf_clear(&w->request_id);
 	free(w);
 }
 
@@ -48,20 +56,92 @@ respond(struct waiter *w, enum error e, unsigned retry_after,
 }
 
 static void
-on_outcome(void *arg, const struct outcome *o)
-{
-	respond(arg, o->error, o->retry_after, o->reply);
-}
-
-static void
 respond_error(struct waiter *w, enum error e, const char *payload)
 {
 	struct buf text = { 0 };
 
 	run_error(&text, (struct span){ NULL, 0 }, e, payload);
-	respond(w, e, 0, buf_peek(&text));
+	respond(w, e, e == ERR_FULL ? FULL_RETRY : 0, buf_peek(&text));
 	buf_clear(&text);
 }
+
+/* ---- long-polls ---- */
+
+static void
+on_outcome(void *arg, const struct outcome *o)
+{
+	struct waiter *w = arg;
+
+	if (o->poll == NULL) {
+		respond(w, o->error, o->retry_after, o->reply);
+		return;
+	}
+	if (!w->again && o->id.p != NULL) {
+		w->has_id = true;
+		buf_span(&w->request_id, o->id);
+	}
+	if (!park_add(w->owner->park, w->id, w, o->poll, w->ticket, w->again))
+		respond_error(w, ERR_FULL, "polls");
+}
+
+/* Runs the operation again, for who was proved before, from the poll's places
+ * and for the rest of its time. */
+static void
+ask_again(struct waiter *w, const struct poll *p)
+{
+	struct actor a = { .via = VIA_HTTP };
+	struct msg *m = msg_new("events");
+	struct buf since = { 0 }, wait = { 0 };
+	bool ok;
+
+	memcpy(a.user, p->user, sizeof(a.user));
+	memcpy(a.key_hash, p->key_hash, sizeof(a.key_hash));
+	memcpy(a.session, p->session, sizeof(a.session));
+	memcpy(a.poll, p->id, sizeof(a.poll));
+	poll_cursor(&since, p);
+	buf_fmt(&wait, "%u", (p->wait + 999) / 1000);
+	ok = m != NULL && !since.oom && !wait.oom &&
+	    msg_set(m, SPAN("since"), buf_peek(&since)) &&
+	    msg_set(m, SPAN("wait"), buf_peek(&wait));
+	buf_clear(&since);
+	buf_clear(&wait);
+	if (!ok) {
+		msg_free(m);
+		respond_error(w, ERR_FAULT, "");
+		return;
+	}
+	w->again = true;
+	w->ticket = park_ticket(w->owner->park);
+	run_message(w->owner->run, &a, (struct span){ NULL, 0 }, "events", m,
+	    (struct span){ NULL, 0 }, on_outcome, w);
+}
+
+static void
+on_park(void *who, enum park_end why, const struct poll *p,
+    const struct span *events, size_t n)
+{
+	struct waiter *w = who;
+	struct span id = { w->has_id ? "" : NULL, 0 };
+	struct buf text = { 0 };
+
+	if (why == PARK_AGAIN) {
+		ask_again(w, p);
+		return;
+	}
+	if (w->request_id.n != 0)
+		id = buf_peek(&w->request_id);
+	poll_reply_begin(&text, id, p, true, false);
+	for (size_t i = 0; i < n; i++)
+		poll_reply_add(&text, events[i], i == 0);
+	poll_reply_end(&text);
+	if (text.oom)
+		respond_error(w, ERR_FAULT, "");
+	else
+		respond(w, ERR_NONE, 0, buf_peek(&text));
+	buf_clear(&text);
+}
+
+/* ---- what is no operation ---- */
 
 static void
 on_probe(void *arg, enum store_status status, const struct answer *a)
@@ -113,9 +193,11 @@ service_serve(struct service *s, struct peer peer, char *const *params,
 		cb(arg, id, SPAN(""));
 		return;
 	}
+	w->owner = s;
 	w->cb = cb;
 	w->arg = arg;
 	w->id = id;
+	w->ticket = park_ticket(s->park);
 	w->next = s->waiters;
 	w->link = &s->waiters;
 	if (w->next != NULL)
@@ -147,8 +229,31 @@ service_serve(struct service *s, struct peer peer, char *const *params,
 }
 
 void
+service_forget(struct service *s, uint64_t id)
+{
+	struct waiter *w = park_remove(s->park, id);
+
+	if (w != NULL)
+		waiter_free(w);
+}
+
+void
+service_stop(struct service *s)
+{
+	park_stop(s->park);
+}
+
+bool
+service_open(struct service *s, uv_loop_t *loop)
+{
+	s->park = park_new(loop, s->conf, on_park);
+	return s->park != NULL;
+}
+
+void
 service_clear(struct service *s)
 {
+	park_free(s->park);
 	while (s->waiters != NULL)
 		waiter_free(s->waiters);
 }

@@ -3,7 +3,7 @@
 #ifndef PALAVER_SERVICE_H
 #define PALAVER_SERVICE_H
 
-#include "conf.h"
+#include "park.h"
 #include "run.h"
 #include "store.h"
 
@@ -13,8 +13,12 @@ struct service {
 	const struct conf *conf;
 	struct store *store;
 	struct run *run;
+	struct park *park;      /* long-polls that wait */
 	struct waiter *waiters; /* requests under way */
 };
+
+/* Makes the park; conf, store and run must stand. False: no memory. */
+bool service_open(struct service *s, uv_loop_t *loop);
 
 /* The whole response, header fields and all; lives until it returns. Empty
  * when there was no memory for one. */
@@ -26,6 +30,10 @@ typedef void service_cb(void *arg, uint64_t id, struct span response);
 void service_serve(struct service *s, struct peer peer, char *const *params,
     struct span body, size_t body_size, service_cb *cb, void *arg,
     uint64_t id);
+/* Whoever asked with that id has left: it is not called back. */
+void service_forget(struct service *s, uint64_t id);
+/* Answers all long-polls now, and those to come at once. */
+void service_stop(struct service *s);
 /* Drops what is under way, without its callback. After run_free. */
 void service_clear(struct service *s);
 

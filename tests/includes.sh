@@ -9,9 +9,9 @@ count=0 bad=0
 # The layers of common/, lowest first: the one place that says so.
 layers='span buf clock limit log uuid peer
 error utf8 msg frame origin access_key
-conf scope socket_file
+conf scope event socket_file poll
 script link store call feed hashing reaper
-op op_table op_authorized command op_sign_in op_sign_out op_users op_channel_join op_channel_leave op_channel_message run'
+op op_table op_authorized command op_sign_in op_sign_out op_users op_channel_join op_channel_leave op_channel_message op_events run'
 
 check() { # WHAT FOUND: nothing may be found
 	count=$((count + 1))

@@ -31,7 +31,8 @@ local ns, ne = meta(scope .. '~')
 if bridge ~= '' then
 	session_claimed(session, user, name, bridge)
 end
-session_entered(session, user, name, scope, tonumber(ARGV[14]))
+session_entered(session, user, name, scope, tonumber(ARGV[14]),
+    e .. ' ' .. s .. ' ' .. ne .. ' ' .. ns)
 if bridge == '' then
 	command(call('HGET', SYS .. 's:' .. session, 'b'), 'join', session, user,
 	    scope, e, s, ne, ns)

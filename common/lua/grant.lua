@@ -76,6 +76,10 @@ if session_begun(session, user, bridge, ARGV[15]) then
 	own = sys_signed('signIn', user, name)
 end
 local ss, se = meta('sys')
+if bridge == '' then
+	call('HSET', SYS .. 's:' .. ARGV[13], 'o', se .. ' ' .. ss .. ' ' .. ue
+	    .. ' ' .. us)
+end
 local till = call('ZSCORE', zkey, hash)
 local out = { 'OK', user, name, till, mode == 'new' and '1' or '0', se,
 	tostring(ss), ue, tostring(us), own, tostring(till - now) }

@@ -15,9 +15,12 @@
 --                           reaper empties it.
 --   P{sys}:s:ID     hash    a session that is counted: u UUID, b incarnation
 --                           of its bridge (HTTP: none), n joins so far,
---                           c:SCOPE -> n of that join. No TTL: it ends by
---                           itself or is reaped. A WebSocket's that is nobody's
---                           yet has b and a TTL only.
+--                           c:SCOPE -> n of that join, epoch and seq where it
+--                           began, the same of the notices. HTTP: o epoch and
+--                           seq of sys and of the user's log at its sign-in,
+--                           w a poll that may wait. No TTL: it ends by itself
+--                           or is reaped. A WebSocket's that is nobody's yet has
+--                           b and a TTL only.
 --   P{sys}:g:H      string  rate of wrong passwords (H: hash of name, address)
 --   P{u:UUID}       hash    p password's hash, c created (ms), f folded name,
 --                           m member of users
@@ -303,6 +306,22 @@ local function session_begun(session, user, bridge, lease)
 	return came(user)
 end
 
+-- Has the poll that waits answered at once; of no log, so it may be lost: then
+-- that poll ends by its time.
+local function poll_ended(user, poll)
+	call('PUBLISH', PS .. 'u:' .. user, '- 0 poll ' .. poll)
+end
+
+-- Has the poll of a session answered, if one waits.
+local function session_news(user, session)
+	local k = SYS .. 's:' .. session
+	local poll = call('HGET', k, 'w')
+	if poll then
+		call('HDEL', k, 'w')
+		poll_ended(user, poll)
+	end
+end
+
 -- Ends a session: its channels, then its presence. One that is not counted is
 -- fine.
 local function session_ended(session, grace)
@@ -317,6 +336,9 @@ local function session_ended(session, grace)
 		end
 	end
 	call('DEL', k)
+	if of.w then
+		poll_ended(of.u, of.w)
+	end
 	if of.b then
 		call('SREM', SYS .. 'b:' .. of.b, session)
 	else
@@ -345,12 +367,14 @@ end
 local function session_left(session, user, scope, grace)
 	if call('HDEL', SYS .. 's:' .. session, 'c:' .. scope) == 1 then
 		left(scope, user, grace)
+		session_news(user, session)
 	end
 end
 
 -- The session is in the channel from now on; joining again changes nothing.
--- At most channels, the one joined longest ago gives way.
-local function session_entered(session, user, name, scope, most)
+-- At most channels, the one joined longest ago gives way. place: epoch and seq
+-- of messages and of notices from where on it follows; a bridge's sessions know.
+local function session_entered(session, user, name, scope, most, place)
 	local k, field = SYS .. 's:' .. session, 'c:' .. scope
 	if call('HEXISTS', k, field) == 1 then
 		return
@@ -359,7 +383,7 @@ local function session_entered(session, user, name, scope, most)
 		local fields, n, first, oldest = call('HGETALL', k), 0
 		for i = 1, #fields, 2 do
 			if fields[i]:sub(1, 2) == 'c:' then
-				local at = tonumber(fields[i + 1])
+				local at = tonumber(fields[i + 1]:match('^%d+'))
 				n = n + 1
 				if not first or at < first then
 					first, oldest = at, fields[i]:sub(3)
@@ -370,7 +394,9 @@ local function session_entered(session, user, name, scope, most)
 			session_left(session, user, oldest, 0)
 		end
 	end
-	call('HSET', k, field, call('HINCRBY', k, 'n', 1))
+	call('HSET', k, field, call('HINCRBY', k, 'n', 1)
+	    .. (place and ' ' .. place or ''))
+	session_news(user, session)
 	entered(scope, user, name)
 end
 

@@ -1,0 +1,87 @@
+-- SPDX-License-Identifier: MIT
+-- What an HTTP session has not had.
+-- 4 user, 5 hash of the key, 6 life of a key (ms), 7 session, 8 lease (ms),
+-- 9 frames at most, 10 what names this poll if it is to wait, or '',
+-- 11 places: lines of SCOPE EPOCH SEQ; a scope without one starts where the
+-- session joined it
+-- OK, '1' when nothing was lost, '1' when more follows, number of scopes,
+-- (scope, epoch, seq up to which the frames go)..., frames...
+local user, session, most = ARGV[4], ARGV[7], tonumber(ARGV[9])
+local err = proved(user, ARGV[5], tonumber(ARGV[6]), session, ARGV[8])
+if err then
+	return err
+end
+local record = call('HGETALL', SYS .. 's:' .. session)
+local given, scopes, before = {}, {}, nil
+for scope, e, s in ARGV[11]:gmatch('(%S+) (%S+) (%d+)\n') do
+	given[scope] = { e, tonumber(s) }
+end
+for i = 1, #record, 2 do
+	local name, value = record[i], record[i + 1]
+	if name == 'b' then
+		return fail('10', 'sessionUUID')
+	elseif name == 'w' then
+		before = value
+	elseif name == 'o' then
+		local se, ss, ue, us = value:match('(%S+) (%S+) (%S+) (%S+)')
+		scopes[#scopes + 1] = { 'sys', se, tonumber(ss) }
+		scopes[#scopes + 1] = { 'u:' .. user, ue, tonumber(us) }
+	elseif name:sub(1, 2) == 'c:' then
+		local e, s, ne, ns = value:match(' (%S+) (%S+) (%S+) (%S+)')
+		local scope = name:sub(3)
+		scopes[#scopes + 1] = { scope, e, tonumber(s), true }
+		scopes[#scopes + 1] = { scope .. '~', ne, tonumber(ns) }
+	end
+end
+local recovered, more = '1', '0'
+local out, frames = { 'OK', '', '', tostring(#scopes) }, {}
+for i = 1, #scopes do
+	local scope, e, at, counts = unpack(scopes[i])
+	local place = given[scope]
+	if place then
+		e, at = place[1], place[2]
+	end
+	local s, epoch, b, p = meta(scope)
+	local list = key(scope, ':l')
+	local first = at < s and s - call('LLEN', list) + 1 or s + 1
+	local whole = (e == epoch and at <= s) or (e == p and at <= b)
+	if not whole or at + 1 < first then
+		-- Notices are short-lived by contract: they just go on.
+		at = s
+		if counts then
+			recovered = '0'
+			first = s - call('LLEN', list) + 1
+			at = math.max(first, s - most + 1) - 1
+		end
+	end
+	local n = math.min(s - at, most - #frames)
+	if n > 0 then
+		local some = call('LRANGE', list, at + 1 - first, at + n - first)
+		for k = 1, #some do
+			if some[k]:sub(1, 1) == '{' then
+				frames[#frames + 1] = some[k]
+			end
+		end
+		at = at + n
+	end
+	if at < s then
+		more = '1'
+	end
+	out[#out + 1] = scope
+	out[#out + 1] = epoch
+	out[#out + 1] = string.format('%.0f', at)
+end
+out[2], out[3] = recovered, more
+for i = 1, #frames do
+	out[#out + 1] = frames[i]
+end
+-- One poll of a session waits at a time: this one ends the one before.
+if before and before ~= ARGV[10] then
+	poll_ended(user, before)
+end
+if ARGV[10] ~= '' and #frames == 0 and recovered == '1' then
+	call('HSET', SYS .. 's:' .. session, 'w', ARGV[10])
+elseif before then
+	call('HDEL', SYS .. 's:' .. session, 'w')
+end
+return out

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* events: what a long-poll session has not had. With nothing new it may wait:
+ * then the poll that comes out of it says for what, and the host parks it. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "limit.h"
+#include "op.h"
+
+enum { /* words of the answer */
+	A_RECOVERED = 1, A_MORE, A_SCOPES, A_FIRST
+};
+#define SCOPE_WORDS 3 /* scope, epoch, seq */
+
+static enum step
+read_session(struct request *q)
+{
+	struct span session = { NULL, 0 };
+
+	if (msg_string(q->msg, "sessionUUID", &session) == FIELD_WRONG ||
+	    (session.n != 0 && !uuid_read(session, q->actor.session)) ||
+	    q->actor.session[0] == '\0')
+		return op_fail(q, ERR_FIELD, "sessionUUID");
+	return STEP_CALL;
+}
+
+static enum step
+build(struct request *q)
+{
+	int64_t wait = DEFAULT_POLL_WAIT;
+	struct buf since = { 0 };
+
+	if (read_session(q) == STEP_ERROR ||
+	    op_read_int(q, "wait", 0, LIMIT_POLL_WAIT, &wait) == STEP_ERROR)
+		return STEP_ERROR;
+	if (op_read_since(q, &since) == STEP_ERROR) {
+		buf_clear(&since);
+		return STEP_ERROR;
+	}
+	if (q->actor.poll[0] != '\0')
+		memcpy(q->poll.id, q->actor.poll, sizeof(q->poll.id));
+	else
+		uuid_new(q->poll.id);
+	q->poll.wait = (unsigned)wait * 1000;
+	op_call(q, SCRIPT_events);
+	call_str(&q->call, q->actor.session);
+	call_uint(&q->call, q->poll.wait + LIMIT_POLL_LEASE_REST);
+	call_uint(&q->call, LIMIT_MESSAGES);
+	call_str(&q->call, wait > 0 ? q->poll.id : "");
+	call_arg(&q->call, buf_peek(&since));
+	if (since.oom)
+		q->call.text.oom = true;
+	buf_clear(&since);
+	return STEP_CALL;
+}
+
+static bool
+read_scopes(struct request *q, const struct span *v, size_t n)
+{
+	struct poll *p = &q->poll;
+
+	p->scopes = calloc(n + 1, sizeof(*p->scopes));
+	if (p->scopes == NULL)
+		return false;
+	for (; p->n < n; p->n++, v += SCOPE_WORDS) {
+		struct poll_scope *s = &p->scopes[p->n];
+
+		if (v[0].n >= SCOPE_MAX ||
+		    !op_read_place(v[1], v[2], &s->place))
+			return false;
+		memcpy(s->scope.text, v[0].p, v[0].n);
+	}
+	memcpy(p->user, q->actor.user, sizeof(p->user));
+	memcpy(p->key_hash, q->actor.key_hash, sizeof(p->key_hash));
+	memcpy(p->session, q->actor.session, sizeof(p->session));
+	return true;
+}
+
+static enum step
+render(struct request *q, const struct answer *a)
+{
+	size_t n, at;
+	bool recovered, more, first = true;
+
+	if (a->n < A_FIRST)
+		return op_fail(q, ERR_FAULT, NULL);
+	n = strtoul(a->v[A_SCOPES].p, NULL, 10);
+	if (n > (a->n - A_FIRST) / SCOPE_WORDS ||
+	    !read_scopes(q, a->v + A_FIRST, n))
+		return op_fail(q, ERR_FAULT, NULL);
+	recovered = span_is(a->v[A_RECOVERED], "1");
+	more = span_is(a->v[A_MORE], "1");
+	poll_reply_begin(&q->reply, msg_id(q->msg), &q->poll, recovered, more);
+	for (at = A_FIRST + n * SCOPE_WORDS; at < a->n; at++) {
+		if (!poll_wants(&q->poll, a->v[at]))
+			continue;
+		poll_reply_add(&q->reply, a->v[at], first);
+		first = false;
+	}
+	poll_reply_end(&q->reply);
+	return first && recovered && !more && q->poll.wait > 0 ? STEP_WAIT :
+	    STEP_DONE;
+}
+
+const struct op op_events = { "events", OP_SIGNED | OP_GET | OP_HTTP, build,
+	render };

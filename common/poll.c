@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#include "poll.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "frame.h"
+
+void
+poll_clear(struct poll *p)
+{
+	free(p->scopes);
+	*p = (struct poll){ .n = 0 };
+}
+
+void
+poll_cursor(struct buf *b, const struct poll *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		buf_fmt(b, "%s%s:%s:%" PRIu64, i == 0 ? "" : ",",
+		    p->scopes[i].scope.text, p->scopes[i].place.epoch,
+		    p->scopes[i].place.seq);
+}
+
+bool
+poll_wants(const struct poll *p, struct span event)
+{
+	struct span a, b;
+	char first[UUID_LEN + 1], second[UUID_LEN + 1];
+	struct scope c;
+
+	if (event.n == 0 || *event.p != '{')
+		return false;
+	if (!frame_private_notice(event, &a, &b) || !uuid_read(a, first) ||
+	    !uuid_read(b, second))
+		return true;
+	c = scope_channel(first, second, (struct span){ NULL, 0 });
+	for (size_t i = 0; i < p->n; i++)
+		if (strcmp(p->scopes[i].scope.text, c.text) == 0)
+			return false;
+	return true;
+}
+
+void
+poll_reply_begin(struct buf *b, struct span id, const struct poll *p,
+    bool recovered, bool more)
+{
+	frame_begin(b, "events", id);
+	buf_str(b, "{\"cursor\":\"");
+	poll_cursor(b, p);
+	buf_fmt(b, "\",\"recovered\":%s,\"more\":%s,\"frames\":[",
+	    recovered ? "true" : "false", more ? "true" : "false");
+}
+
+void
+poll_reply_add(struct buf *b, struct span event, bool first)
+{
+	if (!first)
+		buf_str(b, ",");
+	buf_span(b, event);
+}
+
+void
+poll_reply_end(struct buf *b)
+{
+	buf_str(b, "]}}");
+}

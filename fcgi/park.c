@@ -1,0 +1,652 @@
+/* SPDX-License-Identifier: MIT */
+#include "park.h"
+
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "call.h"
+#include "clock.h"
+#include "event.h"
+#include "feed.h"
+#include "log.h"
+#include "topic.h"
+
+#define TICK 250        /* ms between looks at the deadlines */
+#define COALESCE 20     /* ms that news waits for more of it */
+#define FORGET_TICKS 20 /* between looks at idle topics */
+#define LINGER 30000    /* ms that a topic outlives its last poll */
+#define BUCKETS 4096    /* a power of two */
+#define ENDED SPAN("- 0 poll ") /* and a poll's id */
+
+/* A parked poll's life, always out of the park before its callback:
+ *
+ *   add --> WAITING --news--> DUE --COALESCE--> events, or again
+ *             |  |
+ *             |  +--its time, a newer poll--> over
+ *             +--a subscription acknowledged too late--> again
+ */
+struct parked {
+	struct park *park;
+	struct parked *prev, *next;     /* of all */
+	struct parked *bucket;
+	struct parked *due_prev, *due_next;
+	uint64_t id;
+	void *who;
+	uint64_t until;                 /* ms */
+	uint64_t due;                   /* ms; 0: no news */
+	char user[UUID_LEN + 1];
+	char key_hash[KEY_HASH_LEN + 1];
+	char session[UUID_LEN + 1];
+	char poll[UUID_LEN + 1];
+	size_t unacked;                 /* subscriptions that it waits for */
+	size_t nlinks;
+	struct topic_link links[];
+};
+
+struct park {
+	uv_loop_t *loop;
+	const struct conf *conf;
+	park_cb *cb;
+	struct feed *feed;
+	void *tree;                     /* of struct topic, by scope */
+	struct parked *all;
+	struct parked *buckets[BUCKETS];
+	struct parked *due_first, *due_last;
+	size_t count;
+	uint64_t ticket;                /* counts acknowledgements */
+	uv_timer_t tick, due;
+	struct buf channel;             /* scratch: a channel's name */
+	size_t prefix;
+	struct span *events;            /* scratch */
+	size_t room;
+	unsigned ticks;
+	int handles;
+	bool stopping;
+};
+
+static int
+compare(const void *a, const void *b)
+{
+	return strcmp(((const struct scope *)a)->text,
+	    ((const struct scope *)b)->text);
+}
+
+static struct topic *
+find_topic(const struct park *p, const struct scope *s)
+{
+	void *const *node = tfind(s, &p->tree, compare);
+
+	return node == NULL ? NULL : *(struct topic *const *)node;
+}
+
+static struct span
+channel_of(struct park *p, const struct scope *s)
+{
+	p->channel.n = p->prefix;
+	buf_str(&p->channel, s->text);
+	return buf_peek(&p->channel);
+}
+
+static struct parked **
+bucket_of(struct park *p, uint64_t id)
+{
+	return &p->buckets[id & (BUCKETS - 1)];
+}
+
+static struct parked *
+find(struct park *p, uint64_t id)
+{
+	struct parked *q = *bucket_of(p, id);
+
+	while (q != NULL && q->id != id)
+		q = q->bucket;
+	return q;
+}
+
+/* ---- the end of a poll ---- */
+
+static void
+due_remove(struct parked *q)
+{
+	struct park *p = q->park;
+
+	if (q->due == 0)
+		return;
+	if (q->due_prev != NULL)
+		q->due_prev->due_next = q->due_next;
+	else
+		p->due_first = q->due_next;
+	if (q->due_next != NULL)
+		q->due_next->due_prev = q->due_prev;
+	else
+		p->due_last = q->due_prev;
+	q->due = 0;
+}
+
+static void
+unlink_poll(struct parked *q)
+{
+	struct park *p = q->park;
+	struct parked **at = bucket_of(p, q->id);
+
+	due_remove(q);
+	while (*at != q)
+		at = &(*at)->bucket;
+	*at = q->bucket;
+	if (q->prev != NULL)
+		q->prev->next = q->next;
+	else
+		p->all = q->next;
+	if (q->next != NULL)
+		q->next->prev = q->prev;
+	p->count--;
+	for (size_t i = 0; i < q->nlinks; i++) {
+		struct topic *t = q->links[i].topic;
+
+		topic_unlink(&q->links[i]);
+		if (t->nlinks == 0)
+			t->idle_since = clock_ms();
+	}
+}
+
+/* Appends the events that the poll wants, and moves its place. False: they
+ * are not all kept. */
+static bool
+gather(struct park *p, const struct topic *t, const struct poll *poll,
+    struct place *place, size_t *n)
+{
+	struct span *grown;
+
+	if (!topic_reaches(t, place))
+		return false;
+	for (; place->seq < t->last; place->seq++) {
+		struct span event = topic_at(t, place->seq + 1);
+
+		if (!poll_wants(poll, event))
+			continue;
+		if (*n == p->room) {
+			grown = realloc(p->events, (p->room + TOPIC_EVENTS) *
+			    sizeof(*grown));
+			if (grown == NULL)
+				return false;
+			p->events = grown;
+			p->room += TOPIC_EVENTS;
+		}
+		p->events[(*n)++] = event;
+	}
+	return true;
+}
+
+/* Fills poll (its scopes have room) from q. */
+static void
+copy_poll(const struct parked *q, struct poll *poll)
+{
+	uint64_t now = clock_ms();
+
+	memcpy(poll->user, q->user, sizeof(poll->user));
+	memcpy(poll->key_hash, q->key_hash, sizeof(poll->key_hash));
+	memcpy(poll->session, q->session, sizeof(poll->session));
+	memcpy(poll->id, q->poll, sizeof(poll->id));
+	poll->wait = q->until > now ? (unsigned)(q->until - now) : 1;
+	poll->n = q->nlinks;
+	for (size_t i = 0; i < q->nlinks; i++) {
+		poll->scopes[i].scope = q->links[i].topic->scope;
+		poll->scopes[i].place = q->links[i].place;
+	}
+}
+
+/* Takes the poll out and tells why. News that is none for it, such as what
+ * speaks to the programs only, moves its places and lets it wait on. */
+static void
+end_poll(struct parked *q, enum park_end why)
+{
+	struct park *p = q->park;
+	struct poll poll = { .scopes = calloc(q->nlinks + 1,
+	    sizeof(*poll.scopes)) };
+	size_t n = 0;
+
+	if (poll.scopes == NULL) {
+		log_error("out of memory: a poll is ended");
+		why = PARK_OVER;
+	} else {
+		copy_poll(q, &poll);
+	}
+	for (size_t i = 0; i < poll.n && why == PARK_EVENTS; i++)
+		if (!gather(p, q->links[i].topic, &poll,
+		    &poll.scopes[i].place, &n)) {
+			copy_poll(q, &poll);
+			why = PARK_AGAIN;
+		}
+	if (why == PARK_EVENTS && n == 0) {
+		due_remove(q);
+		for (size_t i = 0; i < poll.n; i++)
+			q->links[i].place = poll.scopes[i].place;
+	} else {
+		unlink_poll(q);
+		p->cb(q->who, why, &poll, p->events,
+		    why == PARK_EVENTS ? n : 0);
+		free(q);
+	}
+	poll_clear(&poll);
+}
+
+/* ---- news ---- */
+
+static void
+on_due(uv_timer_t *timer)
+{
+	struct park *p = timer->data;
+	uint64_t now = clock_ms();
+
+	while (p->due_first != NULL && p->due_first->due <= now)
+		end_poll(p->due_first, PARK_EVENTS);
+	if (p->due_first != NULL)
+		uv_timer_start(&p->due, on_due, p->due_first->due - now, 0);
+}
+
+/* There is news for q: it waits a little for more. */
+static void
+set_due(struct parked *q)
+{
+	struct park *p = q->park;
+
+	if (q->due != 0 || q->unacked != 0)
+		return;
+	q->due = clock_ms() + COALESCE;
+	q->due_next = NULL;
+	q->due_prev = p->due_last;
+	if (p->due_last != NULL)
+		p->due_last->due_next = q;
+	else
+		p->due_first = q;
+	p->due_last = q;
+	if (!uv_is_active((uv_handle_t *)&p->due))
+		uv_timer_start(&p->due, on_due, COALESCE, 0);
+}
+
+/* Whether the topic has something behind the place, or another epoch. */
+static bool
+is_news(const struct topic *t, const struct place *at)
+{
+	return strcmp(t->epoch, at->epoch) != 0 || t->last > at->seq;
+}
+
+static void
+wake(struct topic *t)
+{
+	for (struct topic_link *l = t->links; l != NULL; l = l->next)
+		if (is_news(t, &l->place))
+			set_due(l->poll);
+}
+
+/* A newer poll of its session, or a join or leave, ends the one that waits. */
+static void
+end_named(struct topic *t, struct span id)
+{
+	struct topic_link *l = t->links;
+
+	while (l != NULL && !span_is(id, l->poll->poll))
+		l = l->next;
+	if (l != NULL)
+		end_poll(l->poll, PARK_OVER);
+}
+
+static struct topic *
+find_channel(struct park *p, struct span channel)
+{
+	struct scope s;
+
+	if (channel.n <= p->prefix || channel.n - p->prefix >= SCOPE_MAX)
+		return NULL;
+	snprintf(s.text, sizeof(s.text), "%.*s",
+	    (int)(channel.n - p->prefix), channel.p + p->prefix);
+	return find_topic(p, &s);
+}
+
+static void
+on_message(void *arg, struct span channel, struct span payload)
+{
+	struct topic *t = find_channel(arg, channel);
+	struct span ended = ENDED;
+	struct event e;
+
+	if (t == NULL)
+		return;
+	if (payload.n > ended.n && memcmp(payload.p, ended.p, ended.n) == 0) {
+		end_named(t, (struct span){ payload.p + ended.n,
+			payload.n - ended.n });
+		return;
+	}
+	if (event_split(payload, &e) &&
+	    topic_add(t, e.epoch, e.seq, e.text))
+		wake(t);
+}
+
+/* What was published before may be missing. */
+static void
+on_subscribed(void *arg, struct span channel)
+{
+	struct park *p = arg;
+	struct topic *t = find_channel(p, channel);
+	struct topic_link *l, *next;
+
+	if (t == NULL || t->acked)
+		return;
+	t->acked = true;
+	t->since = ++p->ticket;
+	topic_reset(t, "", 0);
+	for (l = t->links; l != NULL; l = next) {
+		next = l->next;
+		if (--l->poll->unacked == 0)
+			end_poll(l->poll, PARK_AGAIN);
+	}
+}
+
+static void
+lost_visit(const void *node, VISIT which, void *closure)
+{
+	struct topic *t = *(struct topic *const *)node;
+
+	(void)closure;
+	if ((which != postorder && which != leaf) || !t->acked)
+		return;
+	t->acked = false;
+	for (struct topic_link *l = t->links; l != NULL; l = l->next) {
+		l->poll->unacked++;
+		due_remove(l->poll);
+	}
+}
+
+static void
+on_lost(void *arg)
+{
+	struct park *p = arg;
+
+	twalk_r(p->tree, lost_visit, NULL);
+}
+
+/* ---- topics ---- */
+
+static struct topic *
+topic_of(struct park *p, const struct scope *s)
+{
+	struct topic *t = find_topic(p, s);
+
+	if (t != NULL)
+		return t;
+	t = calloc(1, sizeof(*t));
+	if (t == NULL)
+		return NULL;
+	t->scope = *s;
+	topic_reset(t, "", 0);
+	t->idle_since = clock_ms();
+	if (tsearch(&t->scope, &p->tree, compare) == NULL) {
+		free(t);
+		return NULL;
+	}
+	if (!feed_subscribe(p->feed, channel_of(p, s))) {
+		tdelete(&t->scope, &p->tree, compare);
+		free(t);
+		return NULL;
+	}
+	return t;
+}
+
+struct idle {
+	struct topic *found[1024];
+	size_t n;
+	uint64_t before;
+};
+
+static void
+idle_visit(const void *node, VISIT which, void *closure)
+{
+	struct topic *t = *(struct topic *const *)node;
+	struct idle *idle = closure;
+
+	if ((which == postorder || which == leaf) && t->nlinks == 0 &&
+	    t->idle_since < idle->before &&
+	    idle->n < sizeof(idle->found) / sizeof(*idle->found))
+		idle->found[idle->n++] = t;
+}
+
+static void
+topic_free(void *node)
+{
+	struct topic *t = node;
+
+	topic_clear(t);
+	free(t);
+}
+
+/* Leaves what nobody has followed for long. */
+static void
+forget_idle(struct park *p, uint64_t now)
+{
+	struct idle idle = { .before = now > LINGER ? now - LINGER : 0 };
+
+	twalk_r(p->tree, idle_visit, &idle);
+	for (size_t i = 0; i < idle.n; i++) {
+		struct topic *t = idle.found[i];
+
+		feed_unsubscribe(p->feed, channel_of(p, &t->scope));
+		tdelete(&t->scope, &p->tree, compare);
+		topic_free(t);
+	}
+}
+
+/* ---- parking ---- */
+
+static void
+on_tick(uv_timer_t *timer)
+{
+	struct park *p = timer->data;
+	uint64_t now = clock_ms();
+	struct parked *q, *next;
+
+	for (q = p->all; q != NULL; q = next) {
+		next = q->next;
+		if (q->until <= now)
+			end_poll(q, PARK_OVER);
+	}
+	if (++p->ticks % FORGET_TICKS == 0)
+		forget_idle(p, now);
+}
+
+static void
+link_poll(struct parked *q)
+{
+	struct park *p = q->park;
+	struct parked **bucket = bucket_of(p, q->id);
+
+	q->bucket = *bucket;
+	*bucket = q;
+	q->next = p->all;
+	if (q->next != NULL)
+		q->next->prev = q;
+	p->all = q;
+	p->count++;
+}
+
+/* Where nothing was missed, the log has just told the topic's end. False: what
+ * the topic has is of another epoch than what the log told before it. */
+static bool
+agree(struct topic *t, const struct place *place, bool again)
+{
+	if (t->epoch[0] != '\0' && strcmp(t->epoch, place->epoch) != 0 &&
+	    !again)
+		return false;
+	if (strcmp(t->epoch, place->epoch) != 0) {
+		topic_reset(t, place->epoch, place->seq);
+		wake(t);
+	}
+	return true;
+}
+
+static struct parked *
+poll_new(struct park *p, uint64_t id, void *who, const struct poll *poll)
+{
+	struct parked *q = calloc(1, sizeof(*q) +
+	    poll->n * sizeof(q->links[0]));
+
+	if (q == NULL)
+		return NULL;
+	q->park = p;
+	q->id = id;
+	q->who = who;
+	q->until = clock_ms() + poll->wait;
+	memcpy(q->user, poll->user, sizeof(q->user));
+	memcpy(q->key_hash, poll->key_hash, sizeof(q->key_hash));
+	memcpy(q->session, poll->session, sizeof(q->session));
+	memcpy(q->poll, poll->id, sizeof(q->poll));
+	return q;
+}
+
+/* Links q to its topics; stale: one of them may have missed something. */
+static bool
+follow(struct parked *q, const struct poll *poll, uint64_t ticket,
+    bool again, bool *stale)
+{
+	for (size_t i = 0; i < poll->n; i++) {
+		const struct poll_scope *s = &poll->scopes[i];
+		struct topic *t = topic_of(q->park, &s->scope);
+		struct topic_link *l = &q->links[q->nlinks];
+
+		if (t == NULL)
+			return false;
+		l->poll = q;
+		l->place = s->place;
+		topic_link(t, l);
+		q->nlinks++;
+		if (!t->acked)
+			q->unacked++;
+		else if (ticket < t->since || !agree(t, &s->place, again))
+			*stale = true;
+	}
+	return true;
+}
+
+bool
+park_add(struct park *p, uint64_t id, void *who, const struct poll *poll,
+    uint64_t ticket, bool again)
+{
+	struct scope user = scope_user(poll->user);
+	struct topic *t = find_topic(p, &user);
+	struct parked *q;
+	bool stale = false;
+
+	if (p->stopping) {
+		p->cb(who, PARK_OVER, poll, NULL, 0);
+		return true;
+	}
+	if (t != NULL && t->nlinks >= p->conf->user_polls)
+		return false;
+	q = poll_new(p, id, who, poll);
+	if (q == NULL)
+		return false;
+	link_poll(q);
+	if (!follow(q, poll, ticket, again, &stale)) {
+		unlink_poll(q);
+		free(q);
+		return false;
+	}
+	if (q->unacked != 0)
+		return true; /* asks again when all stand */
+	if (stale) {
+		end_poll(q, PARK_AGAIN);
+		return true;
+	}
+	for (size_t i = 0; i < q->nlinks; i++)
+		if (is_news(q->links[i].topic, &q->links[i].place))
+			set_due(q);
+	return true;
+}
+
+void *
+park_remove(struct park *p, uint64_t id)
+{
+	struct parked *q = find(p, id);
+	void *who;
+
+	if (q == NULL)
+		return NULL;
+	who = q->who;
+	unlink_poll(q);
+	free(q);
+	return who;
+}
+
+uint64_t
+park_ticket(const struct park *p)
+{
+	return p->ticket;
+}
+
+void
+park_stop(struct park *p)
+{
+	p->stopping = true;
+	while (p->all != NULL)
+		end_poll(p->all, PARK_OVER);
+}
+
+size_t
+park_count(const struct park *p)
+{
+	return p->count;
+}
+
+/* ---- life ---- */
+
+struct park *
+park_new(uv_loop_t *loop, const struct conf *c, park_cb *cb)
+{
+	struct park *p = calloc(1, sizeof(*p));
+	struct feed_handler h = { on_subscribed, on_message, on_lost, p };
+
+	if (p == NULL)
+		return NULL;
+	p->loop = loop;
+	p->conf = c;
+	p->cb = cb;
+	call_pubsub_prefix(&p->channel, c);
+	p->prefix = p->channel.n;
+	p->feed = p->channel.oom ? NULL : feed_new(loop, c, &h);
+	if (p->feed == NULL) {
+		buf_clear(&p->channel);
+		free(p);
+		return NULL;
+	}
+	uv_timer_init(loop, &p->tick);
+	uv_timer_init(loop, &p->due);
+	p->tick.data = p->due.data = p;
+	uv_timer_start(&p->tick, on_tick, TICK, TICK);
+	p->handles = 2;
+	return p;
+}
+
+static void
+closed(uv_handle_t *handle)
+{
+	struct park *p = handle->data;
+
+	if (--p->handles == 0)
+		free(p);
+}
+
+void
+park_free(struct park *p)
+{
+	if (p == NULL)
+		return;
+	feed_free(p->feed);
+	while (p->all != NULL)
+		park_remove(p, p->all->id);
+	tdestroy(p->tree, topic_free);
+	p->tree = NULL;
+	free(p->events);
+	buf_clear(&p->channel);
+	uv_close((uv_handle_t *)&p->tick, closed);
+	uv_close((uv_handle_t *)&p->due, closed);
+}
