@@ -5,7 +5,8 @@ import { execFileSync } from 'node:child_process';
 import { startRedis, startResponder, startBridge, startNginx, Client, ok, is, until, post, end, work } from './lib.mjs';
 
 await startRedis();
-const limits = { PALAVER_MESSAGE_RATE: '0', PALAVER_SIGN_IN_RATE: '0' };
+const HELD = 5;
+const limits = { PALAVER_MESSAGE_RATE: '0', PALAVER_SIGN_IN_RATE: '0', PALAVER_USER_POLLS: String(HELD) };
 for (const r of ['r1', 'r2']) await startResponder(r, limits);
 await startBridge('bridge', limits);
 const url = await startNginx(['r1', 'r2'], ['bridge']);
@@ -32,6 +33,13 @@ class Poller {
     return r;
   }
 }
+/** A poll that waits: the promise of its reply. */
+async function parked(p) {
+  while ((await p.poll(0)).events.frames.length) { /* what there was */ }
+  const reply = p.poll(20);
+  await until('a poll to wait', () => redis('hget', `palaver:{sys}:s:${p.session}`, 'w'));
+  return { reply };
+}
 const messages = (r) => r.events.frames.filter((f) => f.type === 'channelMessage').map((f) => f.channelMessage.Message);
 
 const ann = await Poller.open('ann');
@@ -43,10 +51,9 @@ let r = await ann.poll(0);
 is(r.events.frames.length, 0, 'with nothing new and no wait it is answered at once');
 is(r.events.recovered, true, 'nothing was lost');
 
-let waiting = ann.poll(20);
-await until('a poll to wait', () => redis('hget', `palaver:{sys}:s:${ann.session}`, 'w'));
+let waiting = await parked(ann);
 await bob.post('channelMessage', { message: 'one' });
-is(messages(await waiting).join(), 'one', 'a message wakes the poll that waits');
+is(messages(await waiting.reply).join(), 'one', 'a message wakes the poll that waits');
 await bob.post('channelMessage', { message: 'two' });
 await bob.post('channelMessage', { message: 'three' });
 is(messages(await ann.poll(20)).join(), 'two,three', 'what came between two polls is there at once');
@@ -54,19 +61,112 @@ const began = Date.now();
 r = await ann.poll(1);
 ok(r.events.frames.length === 0 && Date.now() - began > 900, 'a poll ends by its time, empty');
 
-waiting = ann.poll(20);
-await until('a poll to wait', () => redis('hget', `palaver:{sys}:s:${ann.session}`, 'w'));
+waiting = await parked(ann);
 const newer = ann.poll(2, ann.cursor);
-is((await waiting).events.frames.length, 0, 'a newer poll of the session ends the one that waits');
+is((await waiting.reply).events.frames.length, 0, 'a newer poll of the session ends the one that waits');
 is((await newer).events.frames.length, 0, 'and waits itself');
 
-waiting = ann.poll(20);
-await until('a poll to wait', () => redis('hget', `palaver:{sys}:s:${ann.session}`, 'w'));
+waiting = await parked(ann);
 await ann.join({ recipientUUID: bob.uuid });
-is((await waiting).events.frames.length, 0, 'so does a join');
+is((await waiting.reply).events.frames.length, 0, 'so does a join');
 await bob.post('channelMessage', { message: 'psst', recipientUUID: ann.uuid });
 r = await ann.poll(20);
 is(messages(r).join(), 'psst', 'the channel joined is followed from then on, whatever the cursor says');
 ok(!r.events.frames.some((f) => f.sys?.type === 'channelMessage'), 'its sys channelMessage is spared');
 
-await end('r1', 'r2', 'bridge');
+// Cursors that lead nowhere, or where nobody may go.
+const g = ann.cursor.split(',').find((c) => c.startsWith('g:'));
+const [, epoch, seq] = g.split(':');
+const since = async (cursor) => {
+  const p = await ann.post('events', { since: cursor, wait: 0 });
+  return p.error ? `${p.error.code} ${p.error.payload}` : `${messages(p).sort().join()} ${p.events.recovered}`; // scopes come in any order
+};
+is(await since(`g:${epoch}:0`), 'one,psst,three,two true', 'a cursor at the begin: all of it, and what else the session lacks');
+is(await since([`g:${epoch}:2`, ann.cursor.split(',').find((c) => c.startsWith('p:'))]), 'three true', 'a list of cursors');
+is(await since(`g:${epoch}:${Number(seq) + 5}`), 'one,psst,three,two false', 'a cursor from the future: the newest page, not recovered');
+is(await since('g:abc:1'), 'one,psst,three,two false', 'a forged epoch');
+const carl = await Poller.open('carl');
+await carl.join({ recipientUUID: bob.uuid });
+await carl.post('channelMessage', { message: 'for bob only', recipientUUID: bob.uuid });
+const theirs = (await carl.poll(0)).events.cursor.split(',').find((c) => c.startsWith('p:'));
+ok(!(await since(`${theirs.split(':').slice(0, -1).join(':')}:0`)).includes('for bob only'), "a cursor of another's channel opens nothing");
+is(await since(`u:${bob.uuid}:${epoch}:0,${ann.cursor}`), ' true', "so does another user's");
+is(await since(`c:nosuch:${epoch}:7,${ann.cursor}`), ' true', 'and one of a channel that is not joined');
+for (const bad of ['x', ':', '::', 'g:', 'g::1', 'g:xyz:1', 'g:abc:-1', 'g:abc:1.5', `g:abc:${'9'.repeat(20)}`, `${'g'.repeat(200)}:abc:1`, 'G:abc:1', 'g:abc:1,,', `${'g:abc:1,'.repeat(300)}g:abc:1`, 'g:abc:1\n', 'g abc:1']) {
+  is(await since(bad), '3 since', `garbage is error 3: ${JSON.stringify(bad.slice(0, 20))}`);
+}
+is(await since(7), '3 since', 'a number is none');
+is(await since([7]), '3 since', 'nor is a list of them');
+for (const wait of [-1, 56, 'x', 1.5]) is((await ann.post('events', { wait })).error?.payload, 'wait', `wait is bounded: ${wait}`);
+is((await post(url, 'events', { accessKey: ann.key })).error.payload, 'sessionUUID', 'a session is needed');
+is((await post(url, 'events', { accessKey: carl.key, sessionUUID: ann.session })).error.code, 10, "another's session is error 10");
+is((await post(url, 'events', { accessKey: ann.key, sessionUUID: bob.uuid })).error.code, 4, 'an unknown one is error 4');
+r = await (await fetch(`${url}/api/events?sessionUUID=${ann.session}&wait=0&since=${encodeURIComponent(ann.cursor)}`, { headers: { Authorization: `Bearer ${ann.key}` } })).json();
+is(r.events?.recovered, true, 'by GET');
+r = await ann.post('events', { wait: 1, since: ann.cursor }, { id: 'x' });
+is(r.id, 'x', 'the id comes back from a poll that waited');
+const ws = await Client.open(`${url.replace('http', 'ws')}/ws`);
+await ws.ask({ type: 'signIn', signIn: { username: 'dora', password: 'secret123' } }, 'authorized');
+is((await ws.ask({ type: 'events', events: {} }, 'error')).error.code, 2, 'on a WebSocket there is no such type');
+
+// More than one reply holds.
+await ann.poll(0);
+const MANY = 1050;
+for (let n = 0; n < MANY; n += 50) await Promise.all(Array.from({ length: 50 }, (_, k) => bob.post('channelMessage', { message: `m${n + k}` })));
+const seen = [];
+for (let n = 0; n < 30; n += 1) {
+  r = await ann.poll(0);
+  ok(r.events.recovered, 'recovered');
+  seen.push(...r.events.frames.map((f) => f.channelMessage.seq));
+  if (!r.events.more) break;
+}
+is(seen.length, MANY, `${MANY} missed messages follow page by page`);
+ok(seen.every((q, i) => q === seen[0] + i), 'in order, each once');
+
+// The connection for events is cut, and what is published meanwhile.
+waiting = await parked(ann);
+redis('client', 'kill', 'type', 'pubsub');
+await bob.post('channelMessage', { message: 'in the gap' });
+is(messages(await waiting.reply).join(), 'in the gap', 'an event that no subscription saw comes from the log');
+
+// The history no longer reaches back.
+const before = ann.cursor;
+redis('ltrim', 'palaver:{g}:l', '-3', '-1');
+await bob.post('channelMessage', { message: 'after the trim' });
+is(messages(await ann.poll(0)).join(), 'after the trim', 'a cursor that the log still reaches');
+r = await ann.poll(0, before.replace(/g:(\w+):\d+/, 'g:$1:5'));
+is(`${messages(r).length} ${r.events.recovered}`, '4 false', 'beyond: the newest page, not recovered');
+redis('del', 'palaver:{g}:l');
+r = await ann.poll(0, before);
+is(`${messages(r).length} ${r.events.recovered}`, '0 false', 'a log that lost all');
+is((await ann.poll(0)).events.recovered, true, 'the cursor that it gave is good');
+
+// Too many of one user at once, and who leaves makes room.
+const eve = await Poller.open('eve');
+const sessions = await Promise.all(Array.from({ length: 3 * HELD }, async () => (await post(url, 'signIn', { signIn: { accessKey: eve.key } })).authorized));
+const hold = (s, wait, signal) => fetch(`${url}/api/events`, {
+  method: 'POST', signal, headers: { 'Content-Type': 'application/json' },
+  body: JSON.stringify({ accessKey: eve.key, sessionUUID: s.sessionUUID, events: { since: s.cursor, wait } }),
+}).then((f) => f, () => null);
+const leaver = new AbortController();
+const held = sessions.map((s) => hold(s, 50, leaver.signal));
+const first = await Promise.race(held);
+is(first.status, 503, `more than ${HELD} polls of a user in a process: 503`);
+ok(Number(first.headers.get('Retry-After')) > 0, 'with Retry-After');
+is((await first.json()).error.code, 21, 'and error 21');
+leaver.abort();
+await Promise.all(held);
+await until('room again', async () => (await Promise.all(sessions.slice(0, 4).map((s) => hold(s, 1)))).every((f) => f.status === 200));
+ok(true, 'those whose client has left make room');
+
+// A dead key ends what waits.
+waiting = await parked(ann);
+await ann.post('signOut');
+ok((await waiting.reply).status === 200, 'signOut ends the poll that waits');
+is((await ann.poll(0)).error.code, 4, 'the session is dead');
+
+// A stop answers all.
+waiting = await parked(bob);
+const stopped = end('r1', 'r2', 'bridge');
+is((await waiting.reply).status, 200, 'a responder that ends answers the polls first');
+await stopped;
