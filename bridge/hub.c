@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "call.h"
+#include "event.h"
 #include "frame.h"
 #include "log.h"
 #include "op.h"
@@ -458,17 +459,13 @@ on_subscribed(void *arg, struct span channel)
 		ring_read(f);
 }
 
-/* "EPOCH SEQ JSON": split at two spaces, never parsed. */
 static void
 on_message(void *arg, struct span channel, struct span payload)
 {
 	struct hub *h = arg;
 	struct scope s = { "" };
 	struct followed *f = find_channel(h, channel, &s);
-	const char *space = memchr(payload.p, ' ', payload.n);
-	const char *second, *end = payload.p + payload.n;
-	struct span epoch, text;
-	uint64_t seq;
+	struct event e;
 
 	if (f == NULL || f->nmembers == 0)
 		return;
@@ -476,28 +473,23 @@ on_message(void *arg, struct span channel, struct span payload)
 		h->handler.on_probe(h->handler.arg);
 		return;
 	}
-	if (space == NULL ||
-	    (second = memchr(space + 1, ' ', (size_t)(end - space - 1))) ==
-	    NULL)
-		return;
-	epoch = (struct span){ payload.p, (size_t)(space - payload.p) };
-	seq = number((struct span){ space + 1, (size_t)(second - space - 1) });
-	text = (struct span){ second + 1, (size_t)(end - second - 1) };
+	if (!event_split(payload, &e))
+		return; /* a poll's end, or none of ours */
 	if (f->state != RING_LIVE) {
-		if (seq > f->wanted)
-			f->wanted = seq;
+		if (e.seq > f->wanted)
+			f->wanted = e.seq;
 		return;
 	}
-	if (!span_is(epoch, f->epoch)) {
+	if (!span_is(e.epoch, f->epoch)) {
 		f->wanted = 0;
 		ring_read(f);
-	} else if (seq == f->ring.last + 1) {
+	} else if (e.seq == f->ring.last + 1) {
 		if (!is_own(f))
 			set_dirty(f, f->ring.last);
-		if (!take(f, text))
+		if (!take(f, e.text))
 			ring_read(f);
-	} else if (seq > f->ring.last) {
-		f->wanted = seq;
+	} else if (e.seq > f->ring.last) {
+		f->wanted = e.seq;
 		ring_read(f);
 	}
 }

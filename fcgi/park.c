@@ -371,10 +371,15 @@ on_lost(void *arg)
 static struct topic *
 topic_of(struct park *p, const struct scope *s)
 {
+	struct feed_handler h = { on_subscribed, on_message, on_lost, p };
 	struct topic *t = find_topic(p, s);
 
 	if (t != NULL)
 		return t;
+	if (p->feed == NULL)
+		p->feed = feed_new(p->loop, p->conf, &h);
+	if (p->feed == NULL)
+		return NULL;
 	t = calloc(1, sizeof(*t));
 	if (t == NULL)
 		return NULL;
@@ -603,7 +608,6 @@ struct park *
 park_new(uv_loop_t *loop, const struct conf *c, park_cb *cb)
 {
 	struct park *p = calloc(1, sizeof(*p));
-	struct feed_handler h = { on_subscribed, on_message, on_lost, p };
 
 	if (p == NULL)
 		return NULL;
@@ -612,9 +616,7 @@ park_new(uv_loop_t *loop, const struct conf *c, park_cb *cb)
 	p->cb = cb;
 	call_pubsub_prefix(&p->channel, c);
 	p->prefix = p->channel.n;
-	p->feed = p->channel.oom ? NULL : feed_new(loop, c, &h);
-	if (p->feed == NULL) {
-		buf_clear(&p->channel);
+	if (p->channel.oom) {
 		free(p);
 		return NULL;
 	}
