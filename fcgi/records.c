@@ -4,7 +4,8 @@
 #include "limit.h"
 
 enum { /* types of records */
-	BEGIN_REQUEST = 1, ABORT_REQUEST, END_REQUEST, PARAMS, STDIN, STDOUT
+	BEGIN_REQUEST = 1, ABORT_REQUEST, END_REQUEST, PARAMS, STDIN, STDOUT,
+	UNKNOWN_TYPE = 11
 };
 
 #define FCGI_VERSION 1
@@ -253,4 +254,13 @@ records_reply(struct buf *b, unsigned id, struct span text)
 	add_stream(b, STDOUT, id, text);
 	add_header(b, END_REQUEST, id, sizeof(complete));
 	buf_add(b, complete, sizeof(complete));
+}
+
+void
+records_goodbye(struct buf *b)
+{
+	static const char none[8];
+
+	add_header(b, UNKNOWN_TYPE, 0, sizeof(none));
+	buf_add(b, none, sizeof(none));
 }

@@ -56,5 +56,10 @@ void records_clear(struct records *r);
 bool records_is_abort(struct span bytes, unsigned id);
 /* Appends STDOUT records with text, their end, and END_REQUEST. */
 void records_reply(struct buf *b, unsigned id, struct span text);
+/* Appends a record that says nothing, behind the last reply of a connection
+ * that was to be kept. Nothing in the protocol tells the web server that we are
+ * about to close it; nginx does not use one again that holds more than the
+ * reply, and so sends no request into the closing. */
+void records_goodbye(struct buf *b);
 
 #endif

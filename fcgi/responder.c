@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include "clock.h"
 #include "log.h"
@@ -12,7 +13,9 @@
 #define BACKLOG 4096       /* less costs errors in a burst */
 #define SPARE 64           /* descriptors that are not for connections */
 #define REQUEST_TIME 30000 /* ms for a request to come, a reply to leave */
-#define IDLE_TIME 60000    /* ms that a kept connection may idle */
+#define IDLE_TIME 90000    /* ms that a kept connection may idle; nginx ends
+			    * its own after 60 s */
+#define KEPT_TIME 250      /* ms that it may still do so as we stop */
 #define FRESH_TIME 1000    /* ms that one without a request has as we stop */
 #define STOP_TIME 10000    /* ms */
 #define TICK 250           /* ms */
@@ -45,6 +48,7 @@ struct conn {
 	bool pumping;        /* conn_pump runs, further up the stack */
 	bool kept;           /* has had a request */
 	struct peer peer;    /* the web server */
+	bool last;           /* this reply is: it ends with a goodbye */
 	struct records records;
 	struct buf in;       /* what came while a request was under way */
 	struct buf out;
@@ -175,7 +179,7 @@ conn_close(struct conn *c)
 static void
 conn_replied(struct conn *c)
 {
-	bool keep = c->records.keep && !c->owner->stopping;
+	bool keep = c->records.keep && !c->last;
 
 	buf_clear(&c->out);
 	records_next(&c->records);
@@ -185,7 +189,8 @@ conn_replied(struct conn *c)
 	}
 	c->kept = true;
 	c->state = CONN_IDLE;
-	c->deadline = clock_ms() + IDLE_TIME;
+	c->deadline = clock_ms() + (c->owner->stopping ? KEPT_TIME :
+	    IDLE_TIME);
 	conn_pump(c);
 }
 
@@ -214,6 +219,9 @@ on_response(void *arg, uint64_t id, struct span response)
 	if (c == NULL)
 		return; /* the web server, or its client, has left */
 	records_reply(&c->out, c->records.id, response);
+	c->last = c->owner->stopping;
+	if (c->last && c->records.keep)
+		records_goodbye(&c->out);
 	if (c->out.oom || response.n == 0) {
 		conn_close(c);
 		return;
@@ -414,6 +422,26 @@ on_connection(uv_stream_t *listener, int status)
 		accept_one(r);
 }
 
+/* Whether bytes have come that the loop has not read yet. */
+static bool
+has_input(const struct conn *c)
+{
+	uv_os_fd_t fd;
+	char byte;
+
+	return uv_fileno(&c->u.handle, &fd) == 0 &&
+	    recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* A kept connection must not be closed upon a request that is on its way: the
+ * web server cannot repeat a POST. */
+static bool
+is_overdue(const struct conn *c, uint64_t now)
+{
+	return c->state != CONN_SERVING && now > c->deadline &&
+	    (c->state != CONN_IDLE || !has_input(c));
+}
+
 static void
 on_tick(uv_timer_t *timer)
 {
@@ -423,7 +451,7 @@ on_tick(uv_timer_t *timer)
 
 	for (c = r->conns; c != NULL; c = next) {
 		next = c->next;
-		if ((c->state != CONN_SERVING && now > c->deadline) ||
+		if (is_overdue(c, now) ||
 		    (r->stopping && now > r->stop_at))
 			conn_close(c);
 	}
@@ -508,20 +536,17 @@ responder_new(uv_loop_t *loop, struct service *s, int fd)
 void
 responder_stop(struct responder *r, void (*done)(void *arg), void *arg)
 {
-	uint64_t now = clock_ms();
-	struct conn *c, *next;
+	uint64_t now = clock_ms(), most;
 
 	stop_listening(r);
 	service_stop(r->service);
 	r->stop_at = now + STOP_TIME;
-	for (c = r->conns; c != NULL; c = next) {
-		next = c->next;
-		if (c->state != CONN_IDLE)
-			continue;
-		if (c->kept)
-			conn_close(c);
-		else if (c->deadline > now + FRESH_TIME)
-			c->deadline = now + FRESH_TIME; /* it just came */
+	/* Those that idle may have a request on its way to us: a kept one that
+	 * is in use will show it soon, one that just came a little later. */
+	for (struct conn *c = r->conns; c != NULL; c = c->next) {
+		most = now + (c->kept ? KEPT_TIME : FRESH_TIME);
+		if (c->state == CONN_IDLE && c->deadline > most)
+			c->deadline = most;
 	}
 	r->done = done;
 	r->done_arg = arg;
