@@ -94,6 +94,13 @@ is_own(const struct followed *f)
 	return f->scope.text[0] == 'b';
 }
 
+/* Of a user's own log: not for sessions, but about them. */
+static bool
+is_keys(const struct followed *f, struct span text)
+{
+	return f->scope.text[0] == 'u' && text.n != 0 && text.p[0] == '!';
+}
+
 static struct span
 channel_of(struct hub *h, const struct scope *s)
 {
@@ -149,7 +156,8 @@ gather(struct hub *h, struct member *m, struct buf *out)
 			struct span text = { e->bytes + e->head,
 				e->n - e->head };
 
-			if (!h->handler.skips(m->session, text))
+			if (!is_keys(f, text) &&
+			    !h->handler.skips(m->session, text))
 				buf_add(out, e->bytes, e->n);
 		}
 	}
@@ -269,7 +277,8 @@ hand_over(struct followed *f, struct span text)
 	h->handler.on_command(h->handler.arg, text);
 }
 
-/* Adds the next event to the ring; a command is handed over at once. */
+/* Adds the next event to the ring. What is for us is handed over at once: a
+ * session that cannot be sent anything may still have to be closed. */
 static bool
 take(struct followed *f, struct span text)
 {
@@ -277,7 +286,31 @@ take(struct followed *f, struct span text)
 		return false;
 	if (is_own(f))
 		hand_over(f, text);
+	if (is_keys(f, text))
+		for (size_t i = 0; i < f->nmembers; i++)
+			if (f->members[i]->seq < f->ring.last)
+				f->hub->handler.on_keys(f->members[i]->session,
+				    text);
 	return true;
+}
+
+/* What was taken before the session followed, but after its place. */
+static void
+look_back(struct followed *f, struct member *m)
+{
+	uint64_t q = m->seq + 1;
+
+	if (q < f->ring.first) {
+		f->hub->handler.on_keys(m->session, SPAN(""));
+		q = f->ring.first;
+	}
+	for (; q <= f->ring.last; q++) {
+		const struct ring_frame *e = ring_at(&f->ring, q);
+		struct span text = { e->bytes + e->head, e->n - e->head };
+
+		if (is_keys(f, text))
+			f->hub->handler.on_keys(m->session, text);
+	}
 }
 
 /* ---- from Redis ---- */
@@ -323,6 +356,8 @@ part(struct followed *f, bool lossy)
 			continue;
 		if (is_own(f))
 			f->hub->handler.on_command_gap(f->hub->handler.arg);
+		else if (f->scope.text[0] == 'u')
+			f->hub->handler.on_keys(m->session, SPAN(""));
 		if (notices)
 			m->seq = f->ring.first - 1;
 		else
@@ -577,6 +612,8 @@ hub_follow(struct hub *h, struct member *m, const struct scope *s,
 		set_state(f, RING_SUBSCRIBING);
 		return feed_subscribe(h->feed, channel_of(h, s));
 	}
+	if (s->text[0] == 'u')
+		look_back(f, m);
 	if (f->state == RING_LIVE && strcmp(f->epoch, from->epoch) == 0)
 		m->epoch[0] = '\0';
 	else if (f->state == RING_LIVE)

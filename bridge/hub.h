@@ -35,6 +35,10 @@ struct hub_handler {
 	bool (*skips)(struct session *s, struct span text);
 	/* What the session missed cannot be had any more. */
 	void (*lost)(struct session *s);
+	/* Keys of its user are dead: an event of that user's own log that is
+	 * for bridges only; or, text being empty, some may be. It must not
+	 * unfollow. */
+	void (*on_keys)(struct session *s, struct span text);
 	/* The members of a session, for several rings in one turn. */
 	struct member **(*members)(struct session *s, size_t *n);
 	/* The probe of a heartbeat came back. */

@@ -228,6 +228,15 @@ struct adoption {
 	uint64_t id;
 };
 
+static uint64_t
+number(struct span s)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%.*s", (int)s.n, s.p);
+	return strtoull(text, NULL, 10);
+}
+
 static void
 on_adopted(void *arg, enum store_status status, const struct answer *a)
 {
@@ -242,7 +251,9 @@ on_adopted(void *arg, enum store_status status, const struct answer *a)
 	else if (span_is(a->v[0], "AGAIN")) {
 		sessions_adopt_again(p->sessions, id);
 		return; /* by the timer, not at once */
-	} else if (a->n == 3 && span_is(a->v[1], "4"))
+	} else if (a->n == 2)
+		sessions_key_lives(p->sessions, id, number(a->v[1]));
+	else if (a->n == 3 && span_is(a->v[1], "4"))
 		sessions_key_dead(p->sessions, id);
 	else if (a->n == 3)
 		presence_doubt(p); /* the lease was missed */

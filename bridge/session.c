@@ -10,7 +10,8 @@
 #include "limit.h"
 #include "log.h"
 
-#define TICK_MOST 1000          /* ms */
+#define TICK_MOST 500           /* ms */
+#define KEY_AGAIN 1000          /* ms until a key is looked after again */
 #define BLOCKED_MOST 30000      /* ms that a socket may hold bytes */
 #define JITTER_EACH 2           /* ms of the restart's jitter for a session */
 #define JITTER_LEAST 500        /* ms */
@@ -34,6 +35,15 @@ session_close(struct session *s, enum ws_close code, const char *reason)
 		return;
 	session_set_state(s, SESSION_CLOSING);
 	ws_close(s->conn, code, reason);
+}
+
+void
+session_key_dead(struct session *s)
+{
+	if (s->state == SESSION_CLOSING)
+		return;
+	presence_gone(s->table->presence, s->uuid, 0);
+	session_close(s, WS_KEY_DEAD, "key dead");
 }
 
 void
@@ -330,6 +340,11 @@ on_tick(uv_timer_t *timer)
 		} else if (s->blocked_since != 0 &&
 		    now - s->blocked_since >= BLOCKED_MOST) {
 			lost(s);
+		} else if (s->state == SESSION_SIGNED_IN &&
+		    now >= s->key_until) {
+			s->key_until = now + KEY_AGAIN;
+			s->generation = 0;
+			session_adopt(s);
 		} else if (!s->pinged && now - s->heard >=
 		    t->conf->ping_after) {
 			s->pinged = true;
@@ -349,7 +364,7 @@ struct hub_handler
 sessions_hub_handler(struct sessions *t)
 {
 	return (struct hub_handler){ send_frames, ready, session_skips, lost,
-		members, on_probe, on_command, on_command_gap, t };
+		session_keys, members, on_probe, on_command, on_command_gap, t };
 }
 
 struct sessions *
@@ -427,6 +442,15 @@ sessions_adopt(struct sessions *t, size_t most)
 }
 
 void
+sessions_key_lives(struct sessions *t, uint64_t id, uint64_t ms)
+{
+	struct session *s = session_find(t, id);
+
+	if (s != NULL)
+		s->key_until = clock_ms() + ms;
+}
+
+void
 sessions_adopt_again(struct sessions *t, uint64_t id)
 {
 	struct session *s = session_find(t, id);
@@ -441,5 +465,5 @@ sessions_key_dead(struct sessions *t, uint64_t id)
 	struct session *s = session_find(t, id);
 
 	if (s != NULL)
-		session_close(s, WS_KEY_DEAD, "key dead");
+		session_key_dead(s);
 }

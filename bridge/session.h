@@ -31,6 +31,9 @@ size_t sessions_count(const struct sessions *t);
  * yet (session_adopt); returns how many. Those that run a request follow
  * with its outcome. */
 size_t sessions_adopt(struct sessions *t, size_t most);
+/* Presence has counted the session, which may be gone: ms that its key lives,
+ * used by nobody. */
+void sessions_key_lives(struct sessions *t, uint64_t id, uint64_t ms);
 /* Presence could not count the session, which may be gone, yet. */
 void sessions_adopt_again(struct sessions *t, uint64_t id);
 /* Closes the session, which may be gone, with 4001. */

@@ -48,6 +48,7 @@ struct session {
 	bool paused;
 	bool pinged;
 	uint64_t heard;                 /* ms */
+	uint64_t key_until;             /* ms; then presence looks after it */
 	uint64_t blocked_since;         /* ms; 0: not */
 };
 
@@ -74,6 +75,8 @@ struct session *session_find_uuid(struct sessions *t, const char *uuid);
 void session_set_state(struct session *s, enum session_state to);
 /* Tells the peer and goes on no more; the connection ends by itself. */
 void session_close(struct session *s, enum ws_close code, const char *reason);
+/* Its key is dead: counted out at once, and closed. */
+void session_key_dead(struct session *s);
 /* Has presence count s as it is now, if this incarnation of the bridge has not
  * done so yet. Not while a request runs: its effect is not known then. */
 void session_adopt(struct session *s);
@@ -93,6 +96,8 @@ void session_leave_channel(struct session *s, size_t i);
 bool session_follow_own(struct session *s, const struct place places[2]);
 /* Follows nothing any more. */
 void session_leave_all(struct session *s);
+/* An event about keys of its user (hub_handler.on_keys). */
+void session_keys(struct session *s, struct span text);
 /* Whether s is to be spared this frame of its user's own log. */
 bool session_skips(struct session *s, struct span text);
 

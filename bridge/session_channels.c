@@ -137,6 +137,34 @@ session_follow_own(struct session *s, const struct place places[2])
 	return true;
 }
 
+/* !SESSION-THAT-STAYS, then the hashes of the dead keys, one a line, then the
+ * cursor. */
+void
+session_keys(struct session *s, struct span text)
+{
+	const char *at = text.p, *end = text.p + text.n, *line;
+	bool first = true;
+
+	if (s->state != SESSION_SIGNED_IN)
+		return;
+	if (text.n == 0) {
+		s->key_until = 0; /* they are to be looked after */
+		return;
+	}
+	for (; (line = memchr(at, '\n', (size_t)(end - at))) != NULL;
+	    at = line + 1, first = false) {
+		struct span word = { at, (size_t)(line - at) };
+
+		if (first && span_is((struct span){ at + 1, word.n - 1 },
+		    s->uuid))
+			return;
+		if (!first && span_is(word, s->key_hash)) {
+			session_key_dead(s);
+			return;
+		}
+	}
+}
+
 /* The notice of a private message is for sessions that do not follow that
  * channel. */
 bool

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clock.h"
+
 struct waiting {
 	struct waiting *next;
 	size_t n;
@@ -21,6 +23,7 @@ sign_in(struct session *s, const struct effect *e)
 	snprintf(s->user, sizeof(s->user), "%s", e->user);
 	snprintf(s->key_hash, sizeof(s->key_hash), "%s", e->key_hash);
 	s->used = true;
+	s->key_until = clock_ms() + e->key_left;
 	session_set_state(s, SESSION_SIGNED_IN);
 	return session_follow_own(s, e->places);
 }

@@ -12,11 +12,13 @@
 #endif
 
 #define LINE_MAX_BYTES 4096
+#define DAY 86400u /* s */
 
 enum kind {
 	KIND_TEXT,
 	KIND_SWITCH,
 	KIND_NUMBER,
+	KIND_DURATION,
 	KIND_OCTAL,
 	KIND_RATE,
 	KIND_CHOICE,
@@ -29,7 +31,7 @@ struct setting {
 	enum kind kind;
 	size_t offset;
 	const char *preset;  /* NULL: not set */
-	unsigned low, high;  /* of a number */
+	unsigned low, high;  /* of a number; of a duration in s */
 	const char *choices; /* by blanks */
 	const char *help;
 };
@@ -68,8 +70,8 @@ static const struct setting table[] = {
 	    "messages kept of a channel" },
 	{ "history_days", KIND_NUMBER, AT(history_days), "30", 1, 3650, NULL,
 	    "days that a private channel is kept after its last message" },
-	{ "key_days", KIND_NUMBER, AT(key_days), "30", 1, 3650, NULL,
-	    "days that an access key lives unused" },
+	{ "key_life", KIND_DURATION, AT(key_life), "30d", 1, 3650 * DAY, NULL,
+	    "how long an access key lives unused: 30d, 12h, 15m or 90s" },
 	{ "operation_timeout", KIND_NUMBER, AT(operation_timeout), "2000", 50,
 	    60000, NULL, "ms until an operation answers that Redis is away" },
 	{ "presence_lease", KIND_NUMBER, AT(presence_lease), "15000", 300,
@@ -277,6 +279,31 @@ read_rate(struct rate *r, const char *s)
 	return NULL;
 }
 
+/* A number and its unit; without one it is seconds. */
+static bool
+read_duration(const char *s, unsigned low, unsigned high, unsigned *out)
+{
+	static const struct {
+		char unit;
+		unsigned seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', DAY } };
+	size_t digits = strspn(s, "0123456789");
+	unsigned n, each = s[digits] == '\0' ? 1 : 0;
+	char number[12] = "";
+
+	if (digits == 0 || digits >= sizeof(number))
+		return false;
+	memcpy(number, s, digits);
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+		if (s[digits] == units[i].unit && s[digits + 1] == '\0')
+			each = units[i].seconds;
+	if (each == 0 || !read_number(number, 10, 0, high / each, &n) ||
+	    n * each < low)
+		return false;
+	*out = n * each;
+	return true;
+}
+
 /* NULL, or what is wrong with the value. */
 static const char *
 set(struct conf *c, const struct setting *s, const char *value)
@@ -302,6 +329,12 @@ set(struct conf *c, const struct setting *s, const char *value)
 			return NULL;
 		snprintf(why, sizeof(why), "must be a number from %u to %u",
 		    s->low, s->high);
+		return why;
+	case KIND_DURATION:
+		if (read_duration(value, s->low, s->high, at))
+			return NULL;
+		snprintf(why, sizeof(why), "must be a time like 30d, 12h, 15m"
+		    " or 90s, from %us to %ud", s->low, s->high / DAY);
 		return why;
 	case KIND_OCTAL:
 		return read_number(value, 8, s->low, s->high, at) ? NULL :

@@ -43,7 +43,7 @@ struct conf {
 	struct rate sign_in_rate; /* failures per user and address, 10/60 */
 	unsigned history;    /* messages kept per channel, default 10000 */
 	unsigned history_days; /* default 30 */
-	unsigned key_days;   /* life of an access key, sliding, default 30 */
+	unsigned key_life;   /* s that an access key lives unused, 30 days */
 	unsigned operation_timeout; /* ms until error 20, default 2000 */
 	unsigned presence_lease;    /* ms, default 15000 */
 	unsigned presence_grace;    /* ms before offline/leave, default 8000 */

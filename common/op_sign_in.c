@@ -90,7 +90,7 @@ grant(struct request *q, const char *mode, struct span name)
 	call_arg(&q->call, buf_peek(&json));
 	call_str(&q->call, *mode == 'n' ? q->hash : q->against);
 	call_str(&q->call, q->access_hash);
-	call_uint(&q->call, (uint64_t)q->conf->key_days * 86400000);
+	call_uint(&q->call, (uint64_t)q->conf->key_life * 1000);
 	call_uint(&q->call, LIMIT_KEYS);
 	call_str(&q->call, q->actor.session);
 	call_arg(&q->call, q->actor.bridge);

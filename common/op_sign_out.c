@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* signOut: the key is dead, the session is nobody's. Atomic as in the seed. */
+/* signOut: the key is dead, or all of the user's are, and the session is
+ * nobody's. Atomic as in the seed. */
 #include "frame.h"
 #include "op.h"
 
 static enum step
 build(struct request *q)
 {
-	call_begin(&q->call, SCRIPT_sign_out, q->conf);
-	call_str(&q->call, q->actor.user);
-	call_str(&q->call, q->actor.key_hash);
-	call_uint(&q->call, (uint64_t)q->conf->key_days * 86400000);
+	bool everywhere = false;
+
+	if (msg_bool(q->msg, "everywhere", &everywhere) == FIELD_WRONG)
+		return op_fail(q, ERR_FIELD, "everywhere");
+	op_call(q, SCRIPT_sign_out);
 	call_str(&q->call, q->actor.session);
 	call_arg(&q->call, q->actor.bridge);
+	call_str(&q->call, everywhere ? "1" : "");
 	return STEP_CALL;
 }
 

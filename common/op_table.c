@@ -120,19 +120,13 @@ op_read_since(struct request *q, struct buf *out)
 	return good ? STEP_CALL : op_fail(q, ERR_FIELD, "since");
 }
 
-static uint64_t
-key_life(const struct conf *c)
-{
-	return (uint64_t)c->key_days * 86400000;
-}
-
 void
 op_call(struct request *q, enum script script)
 {
 	call_begin(&q->call, script, q->conf);
 	call_str(&q->call, q->actor.user);
-	call_str(&q->call, q->actor.via == VIA_HTTP ? q->actor.key_hash : "");
-	call_uint(&q->call, key_life(q->conf));
+	call_str(&q->call, q->actor.key_hash);
+	call_uint(&q->call, (uint64_t)q->conf->key_life * 1000);
 }
 
 void

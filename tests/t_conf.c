@@ -53,6 +53,21 @@ main(void)
 	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
 		unsetenv(ours[i]);
 	ok(load(NULL, NULL) == CONF_RUN, "defaults");
+	ok(c.key_life == 30 * 86400, "a key lives 30 days");
+	ok(load("--key_life=12h", NULL) == CONF_RUN && c.key_life == 43200 &&
+	    load("--key_life=15m", NULL) == CONF_RUN && c.key_life == 900 &&
+	    load("--key_life=90s", NULL) == CONF_RUN && c.key_life == 90 &&
+	    load("--key_life=7", NULL) == CONF_RUN && c.key_life == 7 &&
+	    load("--key_life=3650d", NULL) == CONF_RUN, "or as long as told");
+	ok(load("--key_life=0", NULL) == CONF_BAD &&
+	    load("--key_life=", NULL) == CONF_BAD &&
+	    load("--key_life=d", NULL) == CONF_BAD &&
+	    load("--key_life=1w", NULL) == CONF_BAD &&
+	    load("--key_life=1dd", NULL) == CONF_BAD &&
+	    load("--key_life=-1", NULL) == CONF_BAD &&
+	    load("--key_life=3651d", NULL) == CONF_BAD &&
+	    load("--key_life=99999999999", NULL) == CONF_BAD,
+	    "but no other way");
 	ok(strcmp(c.prefix, "palaver:") == 0 && c.redis.port == 6379 &&
 	    c.socket_mode == 0660 && c.sign_up, "are what they are");
 	ok(load("--redis=redis://u:p%40ss@h:1/2", NULL) == CONF_RUN &&

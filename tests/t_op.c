@@ -70,7 +70,7 @@ main(void)
 	char prefix[] = "p:";
 
 	conf.prefix = prefix;
-	conf.key_days = 30;
+	conf.key_life = 30;
 	conf.sign_up = true;
 
 	ok(op_find(SPAN("nosuch")) == NULL, "no such operation");

@@ -2,15 +2,11 @@
 -- Makes what is counted for a living WebSocket session what its bridge knows.
 -- 4 session, 5 bridge, 6 user, 7 hash of its key, 8 and 9 epoch and seq of the
 -- last command that the bridge has seen, 10... channels in the order joined.
--- Error 4 when user or key are no more. AGAIN: a command is on its way, which
--- may be about this session.
+-- OK, ms that the key lives. Error 4: user or key are no more. AGAIN: a command
+-- is on its way, which may be about this session.
 local session, bridge, user = ARGV[4], ARGV[5], ARGV[6]
 local name = name_of(user)
 if not name then
-	return fail('4')
-end
-local till = call('ZSCORE', P .. '{u:' .. user .. '}:k', ARGV[7])
-if not till or tonumber(till) <= now then
 	return fail('4')
 end
 if not leased(bridge, session) then
@@ -21,6 +17,10 @@ local seen = tonumber(ARGV[9])
 if ARGV[8] == e and seen < s or ARGV[8] ~= e and s > b
     or ARGV[8] == p and seen < b then
 	return { 'AGAIN' }
+end
+local till = tonumber(call('ZSCORE', P .. '{u:' .. user .. '}:k', ARGV[7]) or 0)
+if till <= now then
+	return fail('4')
 end
 session_claimed(session, user, name, bridge)
 local k, wanted = SYS .. 's:' .. session, {}
@@ -37,4 +37,4 @@ for i = 10, #ARGV do
 	session_entered(session, user, name, ARGV[i], #ARGV)
 	call('HSET', k, 'c:' .. ARGV[i], i, 'n', i)
 end
-return { 'OK' }
+return { 'OK', tostring(till - now) }

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- 4 user, 5 hash of the key (HTTP) or '', 6 life of a key (ms), 7 session,
+-- 4 user, 5 hash of the key, 6 life of a key (ms), 7 session,
 -- 8 bridge or '', 9 lease of an HTTP session (ms), 10 channel's scope,
 -- 11 recipient or '', 12 messages wanted, 13 a UUID for a new channel,
 -- 14 channels that a session may be in, 15 users wanted,
@@ -7,7 +7,8 @@
 -- OK, channel's UUID, epoch, seq, epoch and seq of the notices before this
 -- join, more, total, number of users, (UUID, name in JSON, on line)..., frames
 local user, session, bridge, scope = ARGV[4], ARGV[7], ARGV[8], ARGV[10]
-local err = proved(user, ARGV[5], tonumber(ARGV[6]), session, ARGV[9])
+local err = proved(user, ARGV[5], tonumber(ARGV[6]),
+    bridge == '' and session or '', ARGV[9])
 if err then
 	return err
 end

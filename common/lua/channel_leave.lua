@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- 4 user, 5 hash of the key (HTTP) or '', 6 life of a key (ms), 7 session,
+-- 4 user, 5 hash of the key, 6 life of a key (ms), 7 session,
 -- 8 bridge or '', 9 lease of an HTTP session (ms), 10 channel's scope
 local user, session, bridge, scope = ARGV[4], ARGV[7], ARGV[8], ARGV[10]
-local err = proved(user, ARGV[5], tonumber(ARGV[6]), session, ARGV[9])
+local err = proved(user, ARGV[5], tonumber(ARGV[6]),
+    bridge == '' and session or '', ARGV[9])
 if err then
 	return err
 end

@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- 4 user, 5 hash of the key (HTTP) or '', 6 life of a key (ms), 7 channel's
+-- 4 user, 5 hash of the key, 6 life of a key (ms), 7 channel's
 -- scope, 8 recipient or '', 9 message's UUID, 10 '1': chosen by the client,
 -- 11 text in JSON, 12 messages kept, 13 how long (ms), 14 and 15 rate
 -- OK, the stored frame, seq. A UUID that was stored before is not stored again.
 local user, scope, to, id = ARGV[4], ARGV[7], ARGV[8], ARGV[9]
-if ARGV[5] ~= '' and not key_lives(user, ARGV[5], tonumber(ARGV[6])) then
+if not key_lives(user, ARGV[5], tonumber(ARGV[6])) then
 	return fail('4')
 end
 local name = name_of(user)

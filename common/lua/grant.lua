@@ -51,13 +51,7 @@ else
 	end
 end
 if mode ~= 'key' then
-	call('ZADD', zkey, now + ttl, hash)
-	call('ZREMRANGEBYSCORE', zkey, '-inf', now)
-	local over = call('ZCARD', zkey) - tonumber(ARGV[12])
-	if over > 0 then
-		call('ZPOPMIN', zkey, over)
-	end
-	call('PEXPIREAT', zkey, now + ttl)
+	keys_make_room(user, tonumber(ARGV[12]))
 	local k = SYS .. 'g:' .. ARGV[16]
 	local tat = tonumber(call('GET', k))
 	if tat and tonumber(ARGV[17]) > 0 then
@@ -69,6 +63,7 @@ if mode ~= 'key' then
 		end
 	end
 end
+key_add(user, hash, ttl)
 local own = ''
 local us, ue = meta('u:' .. user)
 session_ended(session, tonumber(ARGV[19]))

@@ -27,7 +27,8 @@
 --   P{u:UUID}:k     zset    hash of an access key -> its end (ms)
 --   P{u:UUID}:r     string  rate of messages
 --   P{SCOPE}:m :l   hash and list of a log; of a channel's notices P{SCOPE}~:m.
---                   Of a bridge's process b:PROCESS: commands to it.
+--                   Of a bridge's process b:PROCESS: commands to it. What
+--                   begins with ! in u:UUID is for bridges and sent to nobody.
 --   P{SCOPE}:in     hash    UUID -> sessions in the channel (0: in grace)
 --   P{SCOPE}:d:UUID zset    UUIDs that this user chose for messages -> seq
 --
@@ -169,14 +170,15 @@ local function named(scope)
 	return '"channel":""'
 end
 
--- Whether the key of that hash lets user act; it slides to ttl from now.
+-- Whether the key of that hash lets user act; it slides to ttl from now, not
+-- more often than its age can be told by.
 local function key_lives(user, hash, ttl)
 	local k = P .. '{u:' .. user .. '}:k'
 	local till = tonumber(call('ZSCORE', k, hash) or 0)
 	if till <= now then
 		return false
 	end
-	if now + ttl - till > ttl / 30 then
+	if now + ttl - till > math.min(ttl / 30, 60000) then
 		call('ZADD', k, 'XX', now + ttl, hash)
 		call('PEXPIREAT', k, now + ttl)
 	end
@@ -398,6 +400,33 @@ local function session_entered(session, user, name, scope, most, place)
 	    .. (place and ' ' .. place or ''))
 	session_news(user, session)
 	entered(scope, user, name)
+end
+
+-- Keys of user are dead: all bridges are to close the sessions that signed in
+-- by them, but the one that stays ('': none). Told by the user's own log.
+local function keys_end(user, hashes, stays)
+	if #hashes > 0 then
+		call('ZREM', P .. '{u:' .. user .. '}:k', unpack(hashes))
+		append('u:' .. user, '!' .. stays .. '\n'
+		    .. table.concat(hashes, '\n') .. '\n', '', nil, NOTICES,
+		    NOTICE_TTL)
+	end
+end
+
+-- Room for one more key: those unused for longest go.
+local function keys_make_room(user, most)
+	local k = P .. '{u:' .. user .. '}:k'
+	call('ZREMRANGEBYSCORE', k, '-inf', now)
+	local over = call('ZCARD', k) + 1 - most
+	if over > 0 then
+		keys_end(user, call('ZRANGE', k, 0, over - 1), '')
+	end
+end
+
+local function key_add(user, hash, ttl)
+	local k = P .. '{u:' .. user .. '}:k'
+	call('ZADD', k, now + ttl, hash)
+	call('PEXPIREAT', k, now + ttl)
 end
 
 -- Proves who acts over HTTP: nil, or the error to answer. With a session it

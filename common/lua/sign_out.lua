@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- 4 user, 5 hash of the key to end, 6 HTTP: life of a key (ms), else '',
--- 7 session or '', 8 bridge or ''
+-- 4 user, 5 hash of the key to end, 6 life of a key (ms),
+-- 7 session or '', 8 bridge or '', 9 '1': all keys of the user
 local user, session, bridge = ARGV[4], ARGV[7], ARGV[8]
 if bridge == '' then
 	local err = proved(user, ARGV[5], tonumber(ARGV[6]), session, 1000)
@@ -10,7 +10,11 @@ if bridge == '' then
 elseif not leased(bridge, session) then
 	return fail('20', 'lease')
 end
-call('ZREM', P .. '{u:' .. user .. '}:k', ARGV[5])
+local hashes = { ARGV[5] }
+if ARGV[9] == '1' then
+	hashes = call('ZRANGE', P .. '{u:' .. user .. '}:k', 0, -1)
+end
+keys_end(user, hashes, session)
 if session ~= '' then
 	local of = call('HGET', SYS .. 's:' .. session, 'b')
 	session_ended(session, 0)

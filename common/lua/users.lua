@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- 4 user, 5 hash of the key (HTTP) or '', 6 life of a key (ms), 7 offset,
+-- 4 user, 5 hash of the key, 6 life of a key (ms), 7 offset,
 -- 8 limit, 9 '1': only those on line
 -- OK, total, (member of users, on line)...
-if ARGV[5] ~= '' and not key_lives(ARGV[4], ARGV[5], tonumber(ARGV[6])) then
+if not key_lives(ARGV[4], ARGV[5], tonumber(ARGV[6])) then
 	return fail('4')
 end
 local k = SYS .. (ARGV[9] == '1' and 'shown' or 'users')
