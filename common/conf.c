@@ -88,6 +88,9 @@ static const struct setting table[] = {
 	    "signIn, signOut, channelJoin and channelLeave of others to a"
 	    " session,\n                       beyond which it is told only that"
 	    " there are news; 0: no limit" },
+	{ "poll_slots", KIND_NUMBER, AT(poll_slots), "0", 0, 10000, NULL,
+	    "long-polls that wait, where each holds a process; 0: no bound, but\n"
+	    "                       5 as plain CGI" },
 	{ "user_polls", KIND_NUMBER, AT(user_polls), "20", 1, 100000, NULL,
 	    "long-polls of a user that wait in one process" },
 	{ "max_connections", KIND_NUMBER, AT(max_connections), "20000", 1,

@@ -53,6 +53,8 @@ struct conf {
 	unsigned session_lease;     /* ms of an HTTP session, default 45000: the
 				     * longest usual wait and 20 s */
 	struct rate notice_rate;    /* of others to a session, default 20/1 */
+	unsigned poll_slots;        /* polls that wait in all processes, where
+				     * each holds one; 0: no bound */
 	unsigned user_polls;        /* that wait, of one user in one process */
 	unsigned max_connections;   /* of the bridge, default 20000 */
 };

@@ -151,6 +151,24 @@ link_drop(struct link *l)
 	l->handler.on_lost(l->handler.arg);
 }
 
+void
+link_rest(struct link *l)
+{
+	if (l->state == LINK_CLOSED)
+		return;
+	conn_drop(l);
+	uv_timer_stop(&l->timer);
+	l->failing = false;
+	set_state(l, LINK_WAITING);
+}
+
+void
+link_wake(struct link *l)
+{
+	if (l->state == LINK_WAITING && !uv_is_active((uv_handle_t *)&l->timer))
+		uv_timer_start(&l->timer, on_timer, 0, 0);
+}
+
 /* ---- writing ---- */
 
 static void

@@ -41,6 +41,11 @@ struct buf *link_out(struct link *l);
 /* Drops the connection so that it is made anew; on_lost follows at once. */
 void link_drop(struct link *l);
 
+/* Closes the connection; none is made before link_wake. No handler is called. */
+void link_rest(struct link *l);
+/* Connects when it rests. */
+void link_wake(struct link *l);
+
 /* Writes the head of a command of n words, and a word (RESP). */
 void resp_begin(struct buf *b, size_t words);
 void resp_word(struct buf *b, struct span word);

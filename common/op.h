@@ -95,6 +95,7 @@ struct request {
 			    * behind the reply */
 	struct effect effect;
 	struct poll poll;  /* STEP_WAIT */
+	unsigned retry_after; /* s, 0: none; of a success */
 	enum error error;
 	char payload[128]; /* of the error */
 };

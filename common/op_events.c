@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* events: what a long-poll session has not had. With nothing new it may wait:
- * then the poll that comes out of it says for what, and the host parks it. */
+ * then the poll that comes out of it says for what, and the host parks it.
+ * Where a poll holds a process, only so many may: the others are answered at
+ * once, with a time after which to come again. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -8,9 +10,10 @@
 #include "op.h"
 
 enum { /* words of the answer */
-	A_RECOVERED = 1, A_MORE, A_SCOPES, A_FIRST
+	A_RECOVERED = 1, A_MORE, A_WAITS, A_SCOPES, A_FIRST
 };
 #define SCOPE_WORDS 3 /* scope, epoch, seq */
+#define FULL_RETRY 5  /* s */
 
 static enum step
 read_session(struct request *q)
@@ -47,6 +50,8 @@ build(struct request *q)
 	call_uint(&q->call, q->poll.wait + LIMIT_POLL_LEASE_REST);
 	call_uint(&q->call, LIMIT_MESSAGES);
 	call_str(&q->call, wait > 0 ? q->poll.id : "");
+	call_uint(&q->call, q->poll.wait);
+	call_uint(&q->call, q->conf->poll_slots);
 	call_arg(&q->call, buf_peek(&since));
 	if (since.oom)
 		q->call.text.oom = true;
@@ -98,8 +103,9 @@ render(struct request *q, const struct answer *a)
 		first = false;
 	}
 	poll_reply_end(&q->reply);
-	return first && recovered && !more && q->poll.wait > 0 ? STEP_WAIT :
-	    STEP_DONE;
+	if (span_is(a->v[A_WAITS], "full"))
+		q->retry_after = FULL_RETRY;
+	return span_is(a->v[A_WAITS], "1") ? STEP_WAIT : STEP_DONE;
 }
 
 const struct op op_events = { "events", OP_SIGNED | OP_GET | OP_HTTP, build,

@@ -81,6 +81,8 @@ job_end(struct job *j, bool may_wait)
 		else if (q->error == ERR_FULL)
 			o.retry_after = 1;
 	}
+	else
+		o.retry_after = q->retry_after;
 	o.error = q->error;
 	o.reply = buf_peek(&q->reply);
 	o.own = buf_peek(&q->own);

@@ -14,7 +14,7 @@ struct outcome {
 	struct span own;    /* see request.own */
 	struct span id;     /* of the request; p is NULL when it gave none */
 	enum error error;   /* ERR_NONE: success */
-	unsigned retry_after; /* seconds, 0: none; for ERR_RATE and ERR_FULL */
+	unsigned retry_after; /* seconds, 0: none */
 	const struct effect *effect;
 	const struct poll *poll; /* nothing new: the host may wait for what it
 				  * names; NULL: the reply is to be sent */

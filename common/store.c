@@ -313,6 +313,7 @@ store_eval(struct store *s, enum script script, const struct span *args,
 		transmit(s, c);
 		return true;
 	}
+	link_wake(s->link);
 	if (link_failing(s->link))
 		c->deadline = 0;
 	list_add(&s->waiting, c);
@@ -365,6 +366,13 @@ store_free(struct store *s)
 		call_free(c);
 	}
 	uv_close((uv_handle_t *)&s->timer, closed);
+}
+
+void
+store_rest(struct store *s)
+{
+	if (s->sent.first == NULL && s->waiting.first == NULL)
+		link_rest(s->link);
 }
 
 bool

@@ -38,6 +38,9 @@ struct store *store_new(uv_loop_t *loop, const struct conf *c);
 void store_free(struct store *s);
 /* Whether the connection is up and greeted. */
 bool store_ready(const struct store *s);
+/* Closes the connection while nothing is under way; the next call makes it
+ * anew. */
+void store_rest(struct store *s);
 /* Runs script by EVALSHA (NOSCRIPT: EVAL) with no KEYS: scripts spell the keys
  * themselves. ARGV is the node (8 bytes of the server's run id), then args,
  * which are copied before it returns. cb is called once, never from inside

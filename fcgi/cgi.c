@@ -12,7 +12,7 @@
 #include "reaper.h"
 
 #define BODY_TIME 30000          /* ms for the body to come */
-#define LIFE 60                  /* s, for all: see cgi_new */
+#define LIFE 95                  /* s, for all: see cgi_new */
 #define DRAIN (8 * 1024 * 1024)  /* bytes of a body, kept or not */
 
 extern char **environ;
@@ -122,6 +122,7 @@ cgi_new(uv_loop_t *loop, struct service *s, void (*done)(void *arg), void *arg)
 	 * there for ever: the signal's default action ends the process,
 	 * wherever it hangs. */
 	alarm(LIFE);
+	s->frugal = true;
 	c->loop = loop;
 	c->service = s;
 	c->done = done;

@@ -15,6 +15,7 @@
 #include "service.h"
 
 #define PROGRAM "palaver.fcgi"
+#define CGI_POLL_SLOTS 5
 #define SYSTEMD_FD 3 /* sd_listen_fds(3) */
 
 static const char usage[] =
@@ -158,8 +159,10 @@ tear_down(struct program *p)
 /* Under CGI a web server stops us by SIGTERM, and its log is no place for
  * each request's connection to Redis. */
 static void
-settle_for_cgi(const struct conf *c)
+settle_for_cgi(struct conf *c)
 {
+	if (c->poll_slots == 0)
+		c->poll_slots = CGI_POLL_SLOTS;
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGUSR1, SIG_DFL);
 	if (c->log_level == LOG_LEVEL_INFO)

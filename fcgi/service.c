@@ -71,6 +71,8 @@ static void
 on_outcome(void *arg, const struct outcome *o)
 {
 	struct waiter *w = arg;
+	struct service *s = w->owner;
+	bool again = w->again; /* the subscriptions stand by then */
 
 	if (o->poll == NULL) {
 		respond(w, o->error, o->retry_after, o->reply);
@@ -80,8 +82,10 @@ on_outcome(void *arg, const struct outcome *o)
 		w->has_id = true;
 		buf_span(&w->request_id, o->id);
 	}
-	if (!park_add(w->owner->park, w->id, w, o->poll, w->ticket, w->again))
+	if (!park_add(s->park, w->id, w, o->poll, w->ticket, w->again))
 		respond_error(w, ERR_FULL, "polls");
+	else if (s->frugal && again && park_count(s->park) > 0)
+		store_rest(s->store);
 }
 
 /* Runs the operation again, for who was proved before, from the poll's places

@@ -14,6 +14,7 @@ struct service {
 	struct store *store;
 	struct run *run;
 	struct park *park;      /* long-polls that wait */
+	bool frugal;            /* no connection for commands meanwhile */
 	struct waiter *waiters; /* requests under way */
 };
 

@@ -69,6 +69,49 @@ start_nginx() {
 	start nginx nginx -c "$work/nginx.conf" -e "$work/nginx.log"
 	wait_for curl -sf "$url/api/health" || { cat "$work"/*.log; exit 1; }
 }
+# A page, and the responder where a web server may start it: as whom it likes,
+# with an environment of its own: prepare_web [NAME=VALUE...]
+prepare_web() {
+	chmod 777 "$work"
+	mkdir "$work/page" "$work/bin"
+	chmod 755 "$work/page" "$work/bin"
+	echo page >"$work/page/index.html"
+	cat >"$work/bin/palaver.fcgi" <<END
+#!/bin/sh
+export PALAVER_REDIS='unix:$work/redis.sock' PALAVER_PASSWORD_COST=minimal $*
+export ASAN_OPTIONS='detect_leaks=1:log_path=$work/asan'
+exec '$work/bin/program' "\$@"
+END
+	cp "$build/fcgi/palaver.fcgi" "$work/bin/program"
+	chmod 755 "$work/bin/palaver.fcgi" "$work/bin/program"
+}
+# start_apache NAME PORT: the rest of the configuration on stdin
+start_apache() {
+	rest=$(cat)
+	cat >"$work/$1.conf" <<END
+ServerRoot $work
+ServerName localhost
+PidFile $work/$1.pid
+DefaultRuntimeDir $work
+Mutex file:$work default
+ErrorLog $work/$1.error.log
+Listen 127.0.0.1:$2
+$([ "$(id -u)" != 0 ] || echo 'User www-data
+Group www-data')
+LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so
+DocumentRoot $work/page
+<Directory $work>
+	Require all granted
+	# Else the key in Authorization never arrives.
+	CGIPassAuth On
+</Directory>
+$rest
+END
+	start "$1" apache2 -f "$work/$1.conf" -D FOREGROUND
+}
+
 # All that was started ends well: exit 0, nothing found by a sanitizer.
 end_well() {
 	for name in "$@"; do

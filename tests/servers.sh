@@ -4,19 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 PATH=$PATH:/usr/sbin:/sbin
 start_redis
-chmod 777 "$work"
-mkdir "$work/page" "$work/bin"
-chmod 755 "$work/page" "$work/bin"
-echo page >"$work/page/index.html"
-# The servers start it themselves, as whom they like, with their environment.
-cat >"$work/bin/palaver.fcgi" <<END
-#!/bin/sh
-export PALAVER_REDIS='unix:$work/redis.sock' PALAVER_PASSWORD_COST=minimal
-export ASAN_OPTIONS='detect_leaks=1:log_path=$work/asan'
-exec '$work/bin/program' "\$@"
-END
-cp "$build/fcgi/palaver.fcgi" "$work/bin/program"
-chmod 755 "$work/bin/palaver.fcgi" "$work/bin/program"
+prepare_web
 
 smoke() { # SERVER URL
 	ask() {
@@ -40,34 +28,8 @@ smoke() { # SERVER URL
 	is "$server: Authorization is passed" "$(echo "$reply" | jq -r .type)" users
 }
 
-apache() { # NAME PORT: the rest of the configuration on stdin
-	rest=$(cat)
-	cat >"$work/$1.conf" <<END
-ServerRoot $work
-ServerName localhost
-PidFile $work/$1.pid
-DefaultRuntimeDir $work
-Mutex file:$work default
-ErrorLog $work/$1.error.log
-Listen 127.0.0.1:$2
-$([ "$(id -u)" != 0 ] || echo 'User www-data
-Group www-data')
-LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
-LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
-LoadModule alias_module /usr/lib/apache2/modules/mod_alias.so
-DocumentRoot $work/page
-<Directory $work>
-	Require all granted
-	# Else the key in Authorization never arrives.
-	CGIPassAuth On
-</Directory>
-$rest
-END
-	start "$1" apache2 -f "$work/$1.conf" -D FOREGROUND
-}
-
 port=$(free_port)
-apache cgid "$port" <<END
+start_apache cgid "$port" <<END
 LoadModule cgid_module /usr/lib/apache2/modules/mod_cgid.so
 ScriptSock $work/cgid.sock
 ScriptAlias /api $work/bin/palaver.fcgi
@@ -77,7 +39,7 @@ smoke 'Apache mod_cgid' "http://127.0.0.1:$port"
 port=$(free_port)
 mkdir "$work/fcgid"
 chmod 777 "$work/fcgid"
-apache fcgid "$port" <<END
+start_apache fcgid "$port" <<END
 LoadModule fcgid_module /usr/lib/apache2/modules/mod_fcgid.so
 FcgidIPCDir $work/fcgid
 FcgidProcessTableFile $work/fcgid/table

@@ -2,10 +2,12 @@
 -- What an HTTP session has not had.
 -- 4 user, 5 hash of the key, 6 life of a key (ms), 7 session, 8 lease (ms),
 -- 9 frames at most, 10 what names this poll if it is to wait, or '',
--- 11 places: lines of SCOPE EPOCH SEQ; a scope without one starts where the
+-- 11 how long (ms), 12 polls that may wait in all processes, 0: no bound,
+-- 13 places: lines of SCOPE EPOCH SEQ; a scope without one starts where the
 -- session joined it
--- OK, '1' when nothing was lost, '1' when more follows, number of scopes,
--- (scope, epoch, seq up to which the frames go)..., frames...
+-- OK, '1' when nothing was lost, '1' when more follows, '1' when it is to wait
+-- ('full': it would, but too many do), number of scopes, (scope, epoch, seq up
+-- to which the frames go)..., frames...
 local user, session, most = ARGV[4], ARGV[7], tonumber(ARGV[9])
 local err = proved(user, ARGV[5], tonumber(ARGV[6]), session, ARGV[8])
 if err then
@@ -13,7 +15,7 @@ if err then
 end
 local record = call('HGETALL', SYS .. 's:' .. session)
 local given, scopes, before = {}, {}, nil
-for scope, e, s in ARGV[11]:gmatch('(%S+) (%S+) (%d+)\n') do
+for scope, e, s in ARGV[13]:gmatch('(%S+) (%S+) (%d+)\n') do
 	given[scope] = { e, tonumber(s) }
 end
 for i = 1, #record, 2 do
@@ -34,7 +36,7 @@ for i = 1, #record, 2 do
 	end
 end
 local recovered, more = '1', '0'
-local out, frames = { 'OK', '', '', tostring(#scopes) }, {}
+local out, frames = { 'OK', '', '', '', tostring(#scopes) }, {}
 for i = 1, #scopes do
 	local scope, e, at, counts = unpack(scopes[i])
 	local place = given[scope]
@@ -71,17 +73,31 @@ for i = 1, #scopes do
 	out[#out + 1] = epoch
 	out[#out + 1] = string.format('%.0f', at)
 end
-out[2], out[3] = recovered, more
 for i = 1, #frames do
 	out[#out + 1] = frames[i]
 end
 -- One poll of a session waits at a time: this one ends the one before.
-if before and before ~= ARGV[10] then
+local k, id = SYS .. 'waiting', ARGV[10]
+if before and before ~= id then
 	poll_ended(user, before)
 end
-if ARGV[10] ~= '' and #frames == 0 and recovered == '1' then
-	call('HSET', SYS .. 's:' .. session, 'w', ARGV[10])
+local waits = '0'
+if id ~= '' and #frames == 0 and recovered == '1' and more == '0' then
+	waits = '1'
+end
+if waits == '1' and ARGV[12] ~= '0' then
+	call('ZREMRANGEBYSCORE', k, '-inf', now)
+	if call('ZCARD', k) < tonumber(ARGV[12]) or call('ZSCORE', k, id) then
+		call('ZADD', k, now + ARGV[11] + 1000, id)
+		call('PEXPIRE', k, 120000)
+	else
+		waits = 'full'
+	end
+end
+if waits == '1' then
+	call('HSET', SYS .. 's:' .. session, 'w', id)
 elseif before then
 	call('HDEL', SYS .. 's:' .. session, 'w')
 end
+out[2], out[3], out[4] = recovered, more, waits
 return out

@@ -10,6 +10,7 @@
 --   P{sys}:leases   zset    bridge incarnation -> end of its lease (ms)
 --   P{sys}:dead     zset    incarnation without a lease -> when to reap (ms)
 --   P{sys}:polls    zset    HTTP session -> end of its lease (ms)
+--   P{sys}:waiting  zset    long-poll that holds a process -> its end (ms)
 --   P{sys}:due      zset    UUID, or SCOPE \n UUID -> when the grace ends (ms)
 --   P{sys}:b:ID     set     sessions that an incarnation took. No TTL: the
 --                           reaper empties it.
@@ -311,6 +312,7 @@ end
 -- Has the poll that waits answered at once; of no log, so it may be lost: then
 -- that poll ends by its time.
 local function poll_ended(user, poll)
+	call('ZREM', SYS .. 'waiting', poll)
 	call('PUBLISH', PS .. 'u:' .. user, '- 0 poll ' .. poll)
 end
 
