@@ -35,6 +35,7 @@ struct followed {
 	uint64_t wanted;       /* highest seq heard of while not LIVE */
 	struct member **members;
 	size_t nmembers, room;
+	bool thins;            /* its events are notices, which are thinned */
 	bool dirty;
 	uint64_t dirty_from;   /* the last seq before this turn's events */
 	struct followed *next_dirty;
@@ -101,6 +102,14 @@ is_keys(const struct followed *f, struct span text)
 	return f->scope.text[0] == 'u' && text.n != 0 && text.p[0] == '!';
 }
 
+/* Everyone's notices, or a channel's. */
+static bool
+is_notices(const struct followed *f)
+{
+	return f->scope.text[0] == 's' ||
+	    f->scope.text[strlen(f->scope.text) - 1] == '~';
+}
+
 static struct span
 channel_of(struct hub *h, const struct scope *s)
 {
@@ -135,6 +144,41 @@ set_dirty(struct followed *f, uint64_t from)
 
 /* ---- sending ---- */
 
+/* Whether a notice goes to m however many there are: its own user's. */
+static bool
+always(const struct ring_frame *e, const struct thin *t)
+{
+	return e->user == 0 || memcmp(e->bytes + e->user, t->user,
+	    UUID_LEN) == 0;
+}
+
+/* Whether all that m has not had of its ring may go to it. */
+static bool
+passes(struct hub *h, const struct member *m)
+{
+	const struct ring *r = &m->of->ring;
+	struct thin *t;
+	unsigned others = 0;
+
+	if (!m->of->thins)
+		return true;
+	t = h->handler.thin(m->session);
+	for (uint64_t q = m->seq + 1; q <= r->last; q++)
+		others += !always(ring_at(r, q), t);
+	return thin_passes(t, &h->conf->notice_rate, others, uv_now(h->loop));
+}
+
+static void
+gather_always(struct hub *h, const struct member *m, struct buf *out)
+{
+	const struct ring *r = &m->of->ring;
+	const struct thin *t = h->handler.thin(m->session);
+
+	for (uint64_t q = m->seq + 1; q <= r->last; q++)
+		if (always(ring_at(r, q), t))
+			buf_add(out, ring_at(r, q)->bytes, ring_at(r, q)->n);
+}
+
 /* Appends what m has not had. A user's own notices are passed on one by one:
  * some are not for a session that follows the channel they speak of. */
 static bool
@@ -146,8 +190,12 @@ gather(struct hub *h, struct member *m, struct buf *out)
 	if (f->state != RING_LIVE || m->seq >= r->last)
 		return true;
 	if (f->scope.text[0] != 'u') {
-		if (!ring_copy(r, m->seq, out))
+		if (m->seq + 1 < r->first)
 			return false;
+		if (passes(h, m))
+			ring_copy(r, m->seq, out);
+		else
+			gather_always(h, m, out);
 	} else {
 		if (m->seq + 1 < r->first)
 			m->seq = r->first - 1;
@@ -186,6 +234,27 @@ hub_catch_up(struct hub *h, struct session *s)
 		h->handler.send(s, h->frames.p, h->frames.n);
 }
 
+/* m gets what all get, unless it is thinned. */
+static void
+send_shared(struct hub *h, struct member *m, const struct buf *shared)
+{
+	const struct buf *out = shared;
+
+	if (!passes(h, m)) {
+		buf_reset(&h->frames);
+		h->frames.oom = false;
+		gather_always(h, m, &h->frames);
+		out = &h->frames;
+	}
+	if (out->oom) {
+		h->handler.lost(m->session);
+		return;
+	}
+	m->seq = m->of->ring.last;
+	if (out->n != 0)
+		h->handler.send(m->session, out->p, out->n);
+}
+
 /* The usual case: one ring has news and everybody stands at the same place, so
  * that the same bytes go to all. Any other session is caught up by itself. */
 static void
@@ -208,8 +277,7 @@ fan_out(struct hub *h, struct followed *f, struct buf *shared)
 		if (alone && !shared->oom && m->seq == f->dirty_from) {
 			if (!h->handler.ready(m->session))
 				continue;
-			m->seq = f->ring.last;
-			h->handler.send(m->session, shared->p, shared->n);
+			send_shared(h, m, shared);
 		} else {
 			hub_catch_up(h, m->session);
 		}
@@ -338,9 +406,7 @@ followed_free(struct followed *f)
 static void
 part(struct followed *f, bool lossy)
 {
-	bool notices = f->scope.text[0] == 'u' || f->scope.text[0] == 's' ||
-	    is_own(f) ||
-	    f->scope.text[strlen(f->scope.text) - 1] == '~';
+	bool notices = f->scope.text[0] == 'u' || is_own(f) || is_notices(f);
 
 	for (size_t i = f->nmembers; i-- > 0;) {
 		struct member *m;
@@ -565,6 +631,7 @@ followed_new(struct hub *h, const struct scope *s, const struct place *from)
 	f->scope = *s;
 	f->hub = h;
 	f->id = ++h->ids;
+	f->thins = h->conf->notice_rate.count != 0 && is_notices(f);
 	ring_reset(&f->ring, from->seq);
 	if (tsearch(&f->scope, &h->tree, compare) == NULL) {
 		free(f);

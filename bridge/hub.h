@@ -12,6 +12,7 @@
 #include "feed.h"
 #include "scope.h"
 #include "store.h"
+#include "thin.h"
 
 struct hub;
 struct followed; /* a ring and who follows it */
@@ -33,6 +34,8 @@ struct hub_handler {
 	bool (*ready)(struct session *s);
 	/* Whether the session is to be spared this frame. */
 	bool (*skips)(struct session *s, struct span text);
+	/* How the session's notices are thinned. */
+	struct thin *(*thin)(struct session *s);
 	/* What the session missed cannot be had any more. */
 	void (*lost)(struct session *s);
 	/* Keys of its user are dead: an event of that user's own log that is

@@ -39,6 +39,7 @@ struct presence {
 	bool beating;              /* a beat is on its way */
 	size_t adopting;           /* calls on their way */
 	uint64_t probe_sent, probe_back; /* ms */
+	uint64_t users, online;    /* as the last beat's answer said */
 	struct call call;
 	void (*done)(void *arg);
 	void *done_arg;
@@ -78,6 +79,8 @@ on_beat(void *arg, enum store_status status, const struct answer *a)
 	}
 	if (status != STORE_OK || a->n != 5)
 		return;
+	p->users = strtoull(a->v[3].p, NULL, 10);
+	p->online = strtoull(a->v[4].p, NULL, 10);
 	if (!span_is(a->v[1], "1")) {
 		log_warn("presence: the lease was lost, counting anew");
 		incarnate(p);
@@ -364,4 +367,16 @@ bool
 presence_counts(const struct presence *p)
 {
 	return p->registered && !p->stale;
+}
+
+uint64_t
+presence_users(const struct presence *p)
+{
+	return p->users;
+}
+
+uint64_t
+presence_online(const struct presence *p)
+{
+	return p->online;
 }

@@ -53,6 +53,10 @@ void presence_adopt(struct presence *p, uint64_t id,
     const struct presence_session *s);
 /* The probe that a heartbeat published came back. */
 void presence_probe(struct presence *p);
+/* How many users there are, and how many of them are on line, as of the last
+ * heartbeat. */
+uint64_t presence_users(const struct presence *p);
+uint64_t presence_online(const struct presence *p);
 /* NULL, or why the bridge is not healthy. */
 const char *presence_sick(const struct presence *p);
 

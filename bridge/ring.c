@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "frame.h"
 #include "ws.h"
 
 static struct ring_frame *
@@ -36,6 +37,7 @@ ring_add(struct ring *r, struct span text)
 {
 	unsigned char header[WS_HEADER_MAX];
 	size_t head = ws_text_header(header, text.n);
+	struct span user = frame_notice_user(text);
 	struct ring_frame *f;
 	char *bytes;
 
@@ -52,7 +54,8 @@ ring_add(struct ring *r, struct span text)
 	    r->bytes + head + text.n > RING_BYTES))
 		drop_oldest(r);
 	f = slot(r, ++r->last);
-	*f = (struct ring_frame){ bytes, head + text.n, head };
+	*f = (struct ring_frame){ bytes, head + text.n, head,
+		user.n == 0 ? 0 : head + (size_t)(user.p - text.p) };
 	r->bytes += f->n;
 	return true;
 }

@@ -15,6 +15,7 @@ struct ring_frame {
 	char *bytes; /* header and text */
 	size_t n;
 	size_t head; /* bytes of the header */
+	size_t user; /* where a notice names its user; 0: it is none */
 };
 
 struct ring {

@@ -192,6 +192,7 @@ on_open(void *arg, struct ws_conn *c, const struct client *client)
 	s->conn = c;
 	s->last = &s->first;
 	s->heard = clock_ms();
+	s->thin.user = s->user;
 	uuid_new(s->uuid);
 	s->client = *client;
 	opening = malloc(sizeof(*opening));
@@ -319,7 +320,31 @@ on_command_gap(void *arg)
 		s->generation = 0;
 }
 
+static struct thin *
+thin(struct session *s)
+{
+	return &s->thin;
+}
+
 /* ---- the clock ---- */
+
+/* Tells a session of which notices were passed over that there are news. */
+static void
+tell(struct session *s)
+{
+	struct sessions *t = s->table;
+	uint64_t online = presence_online(t->presence);
+	struct buf text = { 0 };
+
+	thin_message(&text, presence_users(t->presence),
+	    online > t->count ? online : t->count);
+	buf_reset(&t->out);
+	t->out.oom = false;
+	session_add_frame(&t->out, buf_peek(&text));
+	if (!t->out.oom && !text.oom)
+		ws_send(s->conn, t->out.p, t->out.n);
+	buf_clear(&text);
+}
 
 static void
 on_tick(uv_timer_t *timer)
@@ -350,6 +375,9 @@ on_tick(uv_timer_t *timer)
 			s->pinged = true;
 			ws_ping(s->conn);
 		}
+		if (s->state == SESSION_SIGNED_IN && s->thin.owed &&
+		    ready(s) && thin_tells(&s->thin, now))
+			tell(s);
 	}
 }
 
@@ -363,8 +391,9 @@ sessions_ws_handler(struct sessions *t)
 struct hub_handler
 sessions_hub_handler(struct sessions *t)
 {
-	return (struct hub_handler){ send_frames, ready, session_skips, lost,
-		session_keys, members, on_probe, on_command, on_command_gap, t };
+	return (struct hub_handler){ send_frames, ready, session_skips, thin,
+		lost, session_keys, members, on_probe, on_command,
+		on_command_gap, t };
 }
 
 struct sessions *

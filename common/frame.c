@@ -11,6 +11,12 @@
 #define NOTICE_SENDER \
 	"\"sys\":{\"type\":\"channelMessage\",\"channelMessage\":" \
 	"{\"SenderUUID\":\""
+#define LEAVE_HEAD "{\"type\":\"channelLeave\",\"cursor\":\""
+#define NOTICE_USER ",\"userUUID\":\""
+#define NOTICE_JOIN "\"sys\":{\"type\":\"channelJoin\""
+#define NOTICE_SIGN_IN ",\"sys\":{\"type\":\"signIn\",\"signIn\":{\"uuid\":\""
+#define NOTICE_SIGN_OUT \
+	",\"sys\":{\"type\":\"signOut\",\"signOut\":{\"uuid\":\""
 #define NOTICE_RECIPIENT "\",\"RecipientUUID\":\""
 
 void
@@ -66,4 +72,33 @@ frame_private_notice(struct span frame, struct span *sender,
 	*sender = (struct span){ at, UUID_LEN };
 	*recipient = (struct span){ at + UUID_LEN + to.n, UUID_LEN };
 	return true;
+}
+
+struct span
+frame_notice_user(struct span frame)
+{
+	static const struct span heads[] = { { NOTICE_USER,
+		sizeof(NOTICE_USER) - 1 }, { NOTICE_SIGN_IN,
+		sizeof(NOTICE_SIGN_IN) - 1 }, { NOTICE_SIGN_OUT,
+		sizeof(NOTICE_SIGN_OUT) - 1 } };
+	struct span none = { NULL, 0 }, join = SPAN(NOTICE_JOIN), rest;
+	bool leave = starts(frame, SPAN(LEAVE_HEAD));
+	const char *end = frame.p + frame.n, *at;
+
+	if (!leave && !starts(frame, SPAN(NOTICE_HEAD)))
+		return none;
+	at = frame.p + (leave ? sizeof(LEAVE_HEAD) : sizeof(NOTICE_HEAD)) - 1;
+	at = memchr(at, '"', (size_t)(end - at)); /* behind the cursor */
+	if (at == NULL)
+		return none;
+	rest = (struct span){ at + 1, (size_t)(end - at) - 1 };
+	for (size_t i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
+		if (!starts(rest, heads[i]) || rest.n - heads[i].n < UUID_LEN)
+			continue;
+		if (i == 0 && !leave &&
+		    memmem(rest.p, rest.n, join.p, join.n) == NULL)
+			continue;
+		return (struct span){ rest.p + heads[i].n, UUID_LEN };
+	}
+	return none;
 }

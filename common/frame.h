@@ -16,5 +16,8 @@ struct span frame_message_payload(struct span frame);
  * each, inside frame). False for any other frame. */
 bool frame_private_notice(struct span frame, struct span *sender,
     struct span *recipient);
+/* For a ready signIn, signOut, channelJoin or channelLeave notice: the UUID (36
+ * bytes, inside frame) of whom it tells. Empty for any other frame. */
+struct span frame_notice_user(struct span frame);
 
 #endif
