@@ -208,8 +208,8 @@ read_redis(struct redis_address *r, const char *s)
 
 	redis_clear(r);
 	if (strncmp(s, "rediss://", 9) == 0)
-		return "this hiredis has no TLS: let stunnel make the TLS"
-		    " connection and name its address here";
+		return "no TLS here: let stunnel make the TLS connection and"
+		    " name its address instead";
 	if (strncmp(s, "unix:", 5) == 0) {
 		s += 5;
 		query = strchr(s, '?');
