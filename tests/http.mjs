@@ -80,6 +80,7 @@ is(code(await post('users', { type: 'users' }, key)), '200 users', 'may stand th
 is(code(await post('users', { type: 'signOut' }, key)), '400 1 type', 'and must agree');
 is(code(await post('users', { type: 7 }, key)), '400 1', 'as a string');
 is(code(await post('users', { type: 'users', users: 'x' }, key)), '400 3 users', 'a payload of a wrong kind');
+is((await post('users?limit=0&x=%zz', {}, key)).users.received, 2, 'what stands in the URL of a POST is not its payload');
 is((await post('users', { id: 'é"7', users: { limit: 0 } }, key)).id, 'é"7', 'an id comes back');
 is((await post('users', { id: '8', users: { limit: -1 } }, key)).id, '8', 'on an error, too');
 for (const body of ['', '{', '[]', '7', '"x"', 'null', '{}{}', '\u0000']) is(code(await post('users', body, key)), '400 1', `the body ${JSON.stringify(body)} is error 1`);

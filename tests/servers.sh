@@ -26,6 +26,10 @@ smoke() { # SERVER URL
 	is "$server: a status" "$(curl -s -o /dev/null -w '%{http_code}' -H 'Content-Type: application/json' -d '{}' "$url/api/nosuch")" 404
 	reply=$(curl -s -H "Authorization: Bearer $key" "$url/api/users?limit=1")
 	is "$server: Authorization is passed" "$(echo "$reply" | jq -r .type)" users
+	is "$server: HEAD, then GET on one connection" "$(curl -s --max-time 10 -o /dev/null \
+		-w '%{http_code} %{size_download} ' -I "$url/api/health" \
+		--next -s --max-time 10 -o /dev/null -w '%{http_code}' "$url/api/health")" '200 0 200'
+	is "$server: a page's own origin" "$(curl -s -o /dev/null -w '%{http_code}' -X OPTIONS -H "Origin: $url" "$url/api/users")" 204
 }
 
 port=$(free_port)
