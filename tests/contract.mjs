@@ -4,7 +4,7 @@
 // http.mjs.
 import { startRedis, startResponder, startBridge, startNginx, post, Client, ok, is, until, end } from './lib.mjs';
 
-const env = { PALAVER_PRESENCE_GRACE: '300', PALAVER_MESSAGE_RATE: '0', PALAVER_SIGN_IN_RATE: '0' };
+const env = { PALAVER_PRESENCE_GRACE: '300', PALAVER_MESSAGE_RATE: '0', PALAVER_SIGN_IN_RATE: '0', PALAVER_NOTICE_RATE: '0' };
 const NOBODY = '123e4567-e89b-12d3-a456-426614174000';
 const PASSWORD = 'pass-word-of-all';
 await startRedis();

@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { top, work, startRedis, startResponder, startBridge, startNginx, stop, post, Client, ok, is, until, end } from './lib.mjs';
 
-const env = { PALAVER_PRESENCE_GRACE: '300', PALAVER_PRESENCE_LEASE: '600', PALAVER_LOG_LEVEL: 'debug', PALAVER_MESSAGE_RATE: '0' };
+const env = { PALAVER_PRESENCE_GRACE: '300', PALAVER_PRESENCE_LEASE: '600', PALAVER_LOG_LEVEL: 'debug', PALAVER_MESSAGE_RATE: '0', PALAVER_NOTICE_RATE: '0' };
 const PASSWORD = 'Pass.word-of-the-seed';
 const same = (got, wanted, what) => is(JSON.stringify(got), JSON.stringify(wanted), what);
 
