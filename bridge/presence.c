@@ -6,7 +6,6 @@
 
 #include "call.h"
 #include "clock.h"
-#include "limit.h"
 #include "log.h"
 #include "session.h"
 
@@ -14,6 +13,8 @@
 #define REAP_MOST 100  /* of each kind in one beat */
 #define ADOPT_MOST 256 /* calls on their way at a time */
 #define TIMEOUT 2000   /* ms */
+#define NOBODY_SLACK 5000 /* ms that a session nobody signed in to is known
+			   * longer than its connection may live */
 #define ID_LEN (UUID_LEN + 11) /* of an incarnation's id */
 
 /* An incarnation's life:
@@ -210,7 +211,7 @@ presence_open(struct presence *p, const char *session, store_cb *done,
 	call_begin(&p->call, SCRIPT_open, p->conf);
 	call_str(&p->call, session);
 	call_str(&p->call, p->id);
-	call_uint(&p->call, LIMIT_UNSIGNED);
+	call_uint(&p->call, p->conf->sign_in_within * 1000 + NOBODY_SLACK);
 	if (!call_send(&p->call, p->store, TIMEOUT, done, arg))
 		done(arg, STORE_FAULT, &none);
 }

@@ -23,6 +23,8 @@ session_set_state(struct session *s, enum session_state to)
 
 	if (s->state == to)
 		return;
+	if (to == SESSION_OPEN)
+		s->nobody_since = clock_ms();
 	log_debug("session %" PRIu64 ": %s -> %s", s->id, names[s->state],
 	    names[to]);
 	s->state = to;
@@ -175,6 +177,29 @@ on_known(void *arg, enum store_status status, const struct answer *a)
 	session_run_next(s);
 }
 
+static bool
+has_room(void *arg, const struct client *client)
+{
+	struct sessions *t = arg;
+	unsigned most = t->conf->address_connections;
+
+	return !t->restarting && t->count < t->conf->max_connections &&
+	    (most == 0 || client->shared ||
+	    address_count(&t->addresses, client) < most);
+}
+
+static const char *
+full(void *arg)
+{
+	struct sessions *t = arg;
+
+	buf_reset(&t->out);
+	t->out.oom = false;
+	run_error(&t->out, (struct span){ NULL, 0 }, ERR_FULL, "connections");
+	buf_add(&t->out, "", 1);
+	return t->out.oom ? "" : t->out.p;
+}
+
 static void *
 on_open(void *arg, struct ws_conn *c, const struct client *client)
 {
@@ -182,8 +207,6 @@ on_open(void *arg, struct ws_conn *c, const struct client *client)
 	struct session *s;
 	struct opening *opening;
 
-	if (t->count >= t->conf->max_connections || t->restarting)
-		return NULL;
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return NULL;
@@ -191,12 +214,13 @@ on_open(void *arg, struct ws_conn *c, const struct client *client)
 	s->table = t;
 	s->conn = c;
 	s->last = &s->first;
-	s->heard = clock_ms();
+	s->heard = s->nobody_since = clock_ms();
 	s->thin.user = s->user;
 	uuid_new(s->uuid);
 	s->client = *client;
 	opening = malloc(sizeof(*opening));
-	if (opening == NULL) {
+	if (opening == NULL || !address_add(&t->addresses, client)) {
+		free(opening);
 		free(s);
 		return NULL;
 	}
@@ -246,6 +270,8 @@ on_close(void *session)
 	if (s->members != NULL)
 		session_leave_all(s);
 	session_requests_clear(s);
+	session_release(s);
+	address_drop(&t->addresses, &s->client);
 	unlink_it(s);
 	free(s->logs);
 	free(s->channels);
@@ -263,8 +289,8 @@ sick(void *arg)
 
 /* ---- from the hub ---- */
 
-static bool
-ready(struct session *s)
+bool
+session_ready(struct session *s)
 {
 	if (s->state == SESSION_CLOSING)
 		return false;
@@ -354,6 +380,7 @@ on_tick(uv_timer_t *timer)
 	uint64_t now = clock_ms();
 	/* Who is not seen now is seen a tick later. */
 	uint64_t dead_after = t->conf->dead_after - uv_timer_get_repeat(timer);
+	uint64_t nobody_most = t->conf->sign_in_within * 1000;
 
 	for (s = t->all; s != NULL; s = next) {
 		next = s->next;
@@ -370,13 +397,16 @@ on_tick(uv_timer_t *timer)
 			s->key_until = now + KEY_AGAIN;
 			s->generation = 0;
 			session_adopt(s);
+		} else if (s->state == SESSION_OPEN && !s->busy &&
+		    now - s->nobody_since >= nobody_most) {
+			session_close(s, WS_GOING_AWAY, "not signed in");
 		} else if (!s->pinged && now - s->heard >=
 		    t->conf->ping_after) {
 			s->pinged = true;
 			ws_ping(s->conn);
 		}
 		if (s->state == SESSION_SIGNED_IN && s->thin.owed &&
-		    ready(s) && thin_tells(&s->thin, now))
+		    session_ready(s) && thin_tells(&s->thin, now))
 			tell(s);
 	}
 }
@@ -384,14 +414,14 @@ on_tick(uv_timer_t *timer)
 struct ws_handler
 sessions_ws_handler(struct sessions *t)
 {
-	return (struct ws_handler){ on_open, on_message, on_heard, on_drained,
-		on_close, sick, t };
+	return (struct ws_handler){ has_room, full, on_open, on_message, on_heard,
+		on_drained, on_close, sick, t };
 }
 
 struct hub_handler
 sessions_hub_handler(struct sessions *t)
 {
-	return (struct hub_handler){ send_frames, ready, session_skips, thin,
+	return (struct hub_handler){ send_frames, session_ready, session_skips, thin,
 		lost, session_keys, members, on_probe, on_command,
 		on_command_gap, t };
 }
@@ -410,6 +440,7 @@ sessions_new(uv_loop_t *loop, const struct conf *c)
 	if (tick > TICK_MOST)
 		tick = TICK_MOST;
 	uv_timer_start(&t->tick, on_tick, tick, tick);
+	session_flood_init(t, loop);
 	return t;
 }
 
@@ -434,6 +465,7 @@ sessions_free(struct sessions *t)
 	if (t == NULL)
 		return;
 	buf_clear(&t->out);
+	uv_close((uv_handle_t *)&t->hold, NULL);
 	uv_close((uv_handle_t *)&t->tick, closed);
 }
 

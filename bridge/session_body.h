@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The body of a session and what its files share: session.c (its life and the
  * table), session_channels.c (what it follows), session_requests.c (what it
- * asks), session_commands.c (what was asked for it over HTTP). For those files
- * only; others see session.h. */
+ * asks), session_commands.c (what was asked for it over HTTP), session_flood.c
+ * (when it asks too much). For those files only; others see session.h. */
 #ifndef PALAVER_SESSION_BODY_H
 #define PALAVER_SESSION_BODY_H
 
+#include "address.h"
+#include "flood.h"
 #include "session.h"
 
 #define QUEUE_MAX 16            /* requests waiting before reading stops */
@@ -42,12 +44,16 @@ struct session {
 	struct member **members;        /* all that follow something */
 	size_t nmembers;
 	struct waiting *first, **last;  /* requests */
-	size_t nwaiting;
+	size_t nwaiting, waiting_bytes;
 	bool busy;                      /* a request is running, or it is not
 					 * ready yet */
 	bool running;                   /* session_run_next is on the stack */
 	bool paused;
 	bool pinged;
+	struct flood flood;             /* how fast it asks */
+	unsigned refused;               /* requests, for asking too fast */
+	struct session *held_next, **held_link; /* NULL: reading goes on */
+	uint64_t nobody_since;          /* ms, while it is not signed in */
 	uint64_t heard;                 /* ms */
 	uint64_t key_until;             /* ms; then presence looks after it */
 	uint64_t blocked_since;         /* ms; 0: not */
@@ -63,8 +69,10 @@ struct sessions {
 	struct session *by_uuid[BUCKETS];
 	uint64_t ids;
 	size_t count;
+	struct addresses addresses;     /* how many each has */
+	struct session *held;           /* nothing is read from them */
 	struct buf out;                 /* scratch: frames for one session */
-	uv_timer_t tick;
+	uv_timer_t tick, hold;
 	bool restarting;
 };
 
@@ -81,6 +89,9 @@ void session_key_dead(struct session *s);
 /* Has presence count s as it is now, if this incarnation of the bridge has not
  * done so yet. Not while a request runs: its effect is not known then. */
 void session_adopt(struct session *s);
+/* Whether it may be sent anything now; if not, on_drained will follow (unless
+ * it is closing). */
+bool session_ready(struct session *s);
 /* Appends text as a WebSocket frame; an empty one is none. */
 void session_add_frame(struct buf *b, struct span text);
 
@@ -111,8 +122,20 @@ void session_request(struct session *s, struct span message, bool text);
 /* Runs what waits, one request at a time, as long as the peer takes what it
  * is sent. It may be on the stack already: then it does nothing. */
 void session_run_next(struct session *s);
+/* Reads from the peer as long as not too much waits and it is not held. */
+void session_read(struct session *s);
 /* Forgets all that waits. */
 void session_requests_clear(struct session *s);
+
+/* ---- session_flood.c ---- */
+
+/* Counts a request that has come. False: it was one too many, s is closing.
+ * Else *wait is 0, or the seconds of the error 9 that answers it in its turn. */
+bool session_may_ask(struct session *s, unsigned *wait);
+/* Reading from it is no longer held up; fine when it was not. */
+void session_release(struct session *s);
+/* Makes the timer of the table, which the table closes. */
+void session_flood_init(struct sessions *t, uv_loop_t *loop);
 
 /* ---- session_commands.c ---- */
 

@@ -7,11 +7,14 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "limit.h"
+#include "msg.h"
 
 struct waiting {
 	struct waiting *next;
 	size_t n;
 	bool text;
+	unsigned wait; /* s, when it came too fast; 0: it did not */
 	char bytes[];
 };
 
@@ -143,18 +146,48 @@ start(struct session *s, struct waiting *w)
 	    (struct span){ NULL, 0 }, on_outcome, ticket);
 }
 
+/* Answers it without running it. */
 static void
-refuse_binary(struct session *s)
+refuse(struct session *s, struct span id, enum error e, const char *payload)
 {
 	struct sessions *t = s->table;
 	struct buf text = { 0 };
 
-	run_error(&text, (struct span){ NULL, 0 }, ERR_FORM, "binary");
+	run_error(&text, id, e, payload);
 	buf_reset(&t->out);
 	session_add_frame(&t->out, buf_peek(&text));
 	if (!text.oom && !t->out.oom)
 		ws_send(s->conn, t->out.p, t->out.n);
 	buf_clear(&text);
+}
+
+static void
+refuse_flood(struct session *s, const struct waiting *w)
+{
+	struct msg *m = NULL;
+	struct span id = { NULL, 0 };
+	char seconds[16];
+
+	snprintf(seconds, sizeof(seconds), "%u", w->wait);
+	if (w->text)
+		msg_parse((struct span){ w->bytes, w->n }, NULL, &m);
+	if (m != NULL)
+		id = msg_id(m);
+	refuse(s, id, ERR_RATE, seconds);
+	msg_free(m);
+}
+
+void
+session_read(struct session *s)
+{
+	bool full = s->nwaiting >= (s->paused ? QUEUE_MAX / 2 : QUEUE_MAX) ||
+	    s->waiting_bytes >= LIMIT_FRAME;
+	bool pause = full || s->held_link != NULL;
+
+	if (pause == s->paused || s->state == SESSION_CLOSING)
+		return;
+	s->paused = pause;
+	ws_pause(s->conn, pause);
 }
 
 void
@@ -165,33 +198,33 @@ session_run_next(struct session *s)
 	if (s->running)
 		return;
 	s->running = true;
-	while (!s->busy && s->first != NULL && s->state != SESSION_CLOSING &&
-	    s->blocked_since == 0) {
+	while (!s->busy && s->first != NULL && session_ready(s)) {
 		w = s->first;
 		s->first = w->next;
 		if (s->first == NULL)
 			s->last = &s->first;
 		s->nwaiting--;
-		if (w->text)
+		s->waiting_bytes -= w->n;
+		if (w->wait != 0)
+			refuse_flood(s, w);
+		else if (w->text)
 			start(s, w);
 		else
-			refuse_binary(s);
+			refuse(s, (struct span){ NULL, 0 }, ERR_FORM,
+			    "binary");
 		free(w);
 	}
 	s->running = false;
-	if (s->paused && s->nwaiting < QUEUE_MAX / 2 &&
-	    s->state != SESSION_CLOSING) {
-		s->paused = false;
-		ws_pause(s->conn, false);
-	}
+	session_read(s);
 }
 
 void
 session_request(struct session *s, struct span message, bool text)
 {
 	struct waiting *w;
+	unsigned wait;
 
-	if (s->state == SESSION_CLOSING)
+	if (s->state == SESSION_CLOSING || !session_may_ask(s, &wait))
 		return;
 	w = malloc(sizeof(*w) + message.n);
 	if (w == NULL) {
@@ -201,14 +234,14 @@ session_request(struct session *s, struct span message, bool text)
 	w->next = NULL;
 	w->n = message.n;
 	w->text = text;
+	w->wait = wait;
 	if (message.n != 0)
 		memcpy(w->bytes, message.p, message.n);
 	*s->last = w;
 	s->last = &w->next;
-	if (++s->nwaiting >= QUEUE_MAX && !s->paused) {
-		s->paused = true;
-		ws_pause(s->conn, true);
-	}
+	s->nwaiting++;
+	s->waiting_bytes += w->n;
+	session_read(s);
 	session_run_next(s);
 }
 

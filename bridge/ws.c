@@ -26,7 +26,9 @@
 #define TX_PACKET (256 * 1024) /* bytes of one send; else lws cuts them */
 #define RX_BUFFER 4096        /* bytes handed over at once */
 #define ANSWER_MAX 512        /* bytes of our answer to a plain request */
+#define RETRY_AFTER "5"       /* s until it is worth to try again */
 #define FIELDS_MAX 4096       /* bytes of the handshake's header fields */
+#define FIELDS_TIME 10        /* s for header fields to come */
 #define HEADER_TEXT 512       /* bytes of an Origin or Host that we read */
 
 struct ws {
@@ -198,6 +200,7 @@ refusal(struct ws *w, struct lws *wsi)
 		header(wsi, WSI_TOKEN_KEY, key, sizeof(key)),
 		header(wsi, WSI_TOKEN_VERSION, version, sizeof(version)) };
 	unsigned status;
+	struct client client;
 
 	if (h.get && !path_ends(uri, "/ws"))
 		return HTTP_STATUS_NOT_FOUND;
@@ -211,26 +214,29 @@ refusal(struct ws *w, struct lws *wsi)
 		return HTTP_STATUS_FORBIDDEN;
 	if (!origin_allowed(w->conf->origins, o, h.host))
 		return HTTP_STATUS_FORBIDDEN;
-	return w->draining ? HTTP_STATUS_SERVICE_UNAVAILABLE : 0;
+	client = find_client(w, wsi);
+	return w->draining || !w->handler.has_room(w->handler.arg, &client) ?
+	    HTTP_STATUS_SERVICE_UNAVAILABLE : 0;
 }
 
 /* Our answer to what does not become a WebSocket. A request to upgrade that
  * is refused ends the connection, whose peer may take what follows for
  * something else than we do. */
 static int
-answer(struct lws *wsi, unsigned status, const char *text)
+answer(struct lws *wsi, unsigned status, const char *type, const char *text)
 {
 	static const struct { unsigned status; const char *phrase, *fields; }
 	    rows[] = {
 		{ HTTP_STATUS_OK, "OK", "" },
 		{ HANDSHAKE_BAD, "Bad Request", "" },
-		{ HTTP_STATUS_FORBIDDEN, "Forbidden", "" },
+		{ HTTP_STATUS_FORBIDDEN, "Forbidden", "Connection: close\r\n" },
 		{ HTTP_STATUS_NOT_FOUND, "Not Found", "" },
 		{ HANDSHAKE_METHOD, "Method Not Allowed", "Allow: GET\r\n" },
 		{ HANDSHAKE_UPGRADE, "Upgrade Required",
 		    "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 		    "Sec-WebSocket-Version: 13\r\n" },
-		{ HTTP_STATUS_SERVICE_UNAVAILABLE, "Service Unavailable", "" },
+		{ HTTP_STATUS_SERVICE_UNAVAILABLE, "Service Unavailable",
+		    "Retry-After: " RETRY_AFTER "\r\nConnection: close\r\n" },
 	};
 	bool head = lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0;
 	unsigned char room[LWS_PRE + ANSWER_MAX], *at = room + LWS_PRE;
@@ -241,11 +247,26 @@ answer(struct lws *wsi, unsigned status, const char *text)
 	    i + 1 < sizeof(rows) / sizeof(*rows))
 		i++;
 	n = snprintf((char *)at, ANSWER_MAX, "HTTP/1.1 %u %s\r\n"
-	    "Content-Type: text/plain; charset=utf-8\r\n"
+	    "Content-Type: %s; charset=utf-8\r\n"
 	    "Content-Length: %zu\r\nCache-Control: no-store\r\n"
 	    "X-Content-Type-Options: nosniff\r\n%s\r\n%s", status,
-	    rows[i].phrase, strlen(text), rows[i].fields, head ? "" : text);
+	    rows[i].phrase, type, strlen(text), rows[i].fields,
+	    head ? "" : text);
 	return lws_write(wsi, at, (size_t)n, LWS_WRITE_HTTP_FINAL) < n ? -1 : 0;
+}
+
+/* A handshake that finds no room is refused as HTTP has it, with error 21: it
+ * is over before it costs a session, and a client treats it like any
+ * connection that could not be made. */
+static void
+refuse(struct ws *w, struct lws *wsi, unsigned status)
+{
+	if (status == HTTP_STATUS_SERVICE_UNAVAILABLE)
+		answer(wsi, status, "application/json",
+		    w->handler.full(w->handler.arg));
+	else
+		answer(wsi, status, "text/plain",
+		    status == HTTP_STATUS_FORBIDDEN ? "origin" : "");
 }
 
 static int
@@ -264,7 +285,7 @@ http_request(struct ws *w, struct lws *wsi, struct span path)
 		if (why == NULL)
 			why = "ok";
 	}
-	if (answer(wsi, status, why) != 0)
+	if (answer(wsi, status, "text/plain", why) != 0)
 		return -1;
 	return lws_http_transaction_completed(wsi) ? -1 : 0;
 }
@@ -336,15 +357,14 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		status = refusal(w, wsi);
 		if (status == 0)
 			return 0;
-		answer(wsi, status, status == HTTP_STATUS_FORBIDDEN ?
-		    "origin" : "");
+		refuse(w, wsi, status);
 		return -1;
 	case LWS_CALLBACK_ESTABLISHED:
 		c->wsi = wsi;
 		client = find_client(w, wsi);
 		c->session = w->handler.on_open(w->handler.arg, c, &client);
 		if (c->session == NULL)
-			ws_close(c, WS_FULL, "full");
+			ws_close(c, WS_FULL, "out of memory");
 		return 0;
 	case LWS_CALLBACK_RECEIVE:
 		if (c->session == NULL || c->closing)
@@ -434,6 +454,11 @@ ws_new(uv_loop_t *loop, const struct conf *conf, const struct ws_handler *h)
 	info.uid = (uid_t)-1;
 	info.pt_serv_buf_size = 16384;
 	info.max_http_header_data = FIELDS_MAX;
+	/* What does not become a WebSocket has no session that looks after
+	 * the time; a request to be answered is soon there. */
+	info.timeout_secs = conf->sign_in_within;
+	info.timeout_secs_ah_idle = conf->sign_in_within < FIELDS_TIME ?
+	    conf->sign_in_within : FIELDS_TIME;
 	info.retry_and_idle_policy = &w->no_pings; /* ours cost less */
 	info.options = LWS_SERVER_OPTION_LIBUV;
 	if (strncmp(conf->listen, "unix:", 5) == 0) {

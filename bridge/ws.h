@@ -16,12 +16,12 @@ struct ws_conn;
 
 /* RFC 6455, section 7.4, and the protocol's own. */
 enum ws_close {
-	WS_GOING_AWAY = 1001,
+	WS_GOING_AWAY = 1001, /* nobody has signed in */
 	WS_PROTOCOL = 1002,
 	WS_BAD_TEXT = 1007,
 	WS_TOO_BIG = 1009,
 	WS_RESTART = 1012,
-	WS_FULL = 1013,
+	WS_FULL = 1013,       /* no memory */
 	WS_KEY_DEAD = 4001,
 	WS_TOO_SLOW = 4008,
 	WS_FLOODING = 4029
@@ -30,8 +30,12 @@ enum ws_close {
 #define WS_HEADER_MAX 10 /* bytes of a frame header from the server */
 
 struct ws_handler {
+	/* Whether there is room for one more, of that client. */
+	bool (*has_room)(void *arg, const struct client *client);
+	/* What one is told that there is none for: a message. */
+	const char *(*full)(void *arg);
 	/* A connection is open; what it returns stands for it from then on
-	 * (NULL: refuse). */
+	 * (NULL: no memory). */
 	void *(*on_open)(void *arg, struct ws_conn *c,
 	    const struct client *client);
 	/* A whole message; text is false for a binary one (then empty). */

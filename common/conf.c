@@ -66,6 +66,14 @@ static const struct setting table[] = {
 	{ "sign_in_rate", KIND_RATE, AT(sign_in_rate), "10/60", 0, 0, NULL,
 	    "wrong passwords for a name from an address, count/seconds; 0:"
 	    " no limit" },
+	{ "request_rate", KIND_RATE, AT(request_rate), "300/10", 0, 0, NULL,
+	    "requests of a WebSocket, or of a user over HTTP" },
+	{ "sign_in_within", KIND_NUMBER, AT(sign_in_within), "60", 1, 86400,
+	    NULL, "seconds that a WebSocket may stay without anybody signed"
+	    " in" },
+	{ "address_connections", KIND_NUMBER, AT(address_connections), "200", 0,
+	    1000000, NULL, "WebSockets of one address and bridge; 0: any"
+	    " number" },
 	{ "history", KIND_NUMBER, AT(history), "10000", 1, 1000000, NULL,
 	    "messages kept of a channel" },
 	{ "history_days", KIND_NUMBER, AT(history_days), "30", 1, 3650, NULL,

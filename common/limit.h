@@ -17,9 +17,6 @@
 #define LIMIT_JOIN_USERS 200         /* users in a channelJoin reply */
 #define LIMIT_SESSION_CHANNELS 64    /* channels of one session */
 #define LIMIT_KEYS 16                /* access keys of one user */
-#define LIMIT_UNSIGNED 65000         /* ms a WebSocket's session is known while
-				      * it is nobody's: a bit more than the
-				      * connection lives */
 #define LIMIT_POLL_LEASE_REST 20000 /* ms that it lives behind a poll's wait */
 #define LIMIT_POLL_WAIT 55           /* s that a poll waits at most */
 #define LIMIT_CURSORS 256            /* of one since */

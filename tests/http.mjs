@@ -194,7 +194,7 @@ is((await post('users', {}, { Origin: url })).headers['access-control-allow-orig
 const one = new WebSocket(`${open.replace('http', 'ws')}/ws`);
 await until('ready', () => one.readyState === 1);
 const two = new WebSocket(`${open.replace('http', 'ws')}/ws`);
-is(await new Promise((resolve) => two.on('close', resolve)), 1013, 'one connection beyond max_connections is closed with 1013');
+is(await new Promise((resolve) => two.on('unexpected-response', (_, m) => resolve(`${m.statusCode} ${m.headers['retry-after'] > 0}`)).on('error', () => {})), '503 true', 'one connection beyond max_connections is refused with 503 and Retry-After');
 one.close();
 
 // ---- health ----

@@ -18,6 +18,7 @@
 const BACKOFF_FIRST = 500; // ms
 const BACKOFF_MOST = 30000; // ms
 const REPLY_TIME = 15000; // ms
+const CLOSE_IDLE = 1001; // nobody has signed in
 const CLOSE_RESTART = 1012;
 const CLOSE_KEY_DEAD = 4001;
 const ERROR_UNSIGNED = 4;
@@ -285,6 +286,10 @@ export class Palaver extends EventTarget {
     this.#socket = null;
     this.#fail(new PalaverError({ code: 0, error: 'the connection was lost' }));
     if (code === CLOSE_KEY_DEAD) this.#forget();
+    if (code === CLOSE_IDLE && !this.#key) { // the next sign-in connects
+      this.#setState('closed');
+      return;
+    }
     const most = Math.min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** this.#attempts++);
     const jitter = code === CLOSE_RESTART ? Number(/\d+/.exec(reason)?.[0] ?? most) : most;
     const wait = Math.random() * jitter;
