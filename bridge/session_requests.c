@@ -18,15 +18,21 @@ struct waiting {
 	char bytes[];
 };
 
+static void
+take_key(struct session *s, const struct effect *e)
+{
+	snprintf(s->key_hash, sizeof(s->key_hash), "%s", e->key_hash);
+	s->key_until = clock_ms() + e->key_left;
+}
+
 static bool
 sign_in(struct session *s, const struct effect *e)
 {
 	if (s->state == SESSION_SIGNED_IN)
 		session_leave_all(s);
 	snprintf(s->user, sizeof(s->user), "%s", e->user);
-	snprintf(s->key_hash, sizeof(s->key_hash), "%s", e->key_hash);
+	take_key(s, e);
 	s->used = true;
-	s->key_until = clock_ms() + e->key_left;
 	session_set_state(s, SESSION_SIGNED_IN);
 	return session_follow_own(s, e->places);
 }
@@ -53,6 +59,11 @@ session_apply(struct session *s, const struct effect *e)
 		break;
 	case EFFECT_JOINED:
 		ok = session_enter_channel(s, e);
+		break;
+	case EFFECT_KEY:
+		if (s->state == SESSION_SIGNED_IN &&
+		    strcmp(s->user, e->user) == 0)
+			take_key(s, e);
 		break;
 	case EFFECT_LEFT:
 		session_leave_channel(s, session_channel_index(s, &e->channel));

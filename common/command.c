@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #define WORDS_MAX 16
 
@@ -71,6 +72,22 @@ read_out(struct command *c, const struct span *v, size_t n)
 	return n == 1 && uuid_read(v[0], c->effect.user);
 }
 
+static bool
+read_key(struct command *c, const struct span *v, size_t n)
+{
+	struct effect *e = &c->effect;
+	char ms[24];
+
+	e->kind = EFFECT_KEY;
+	if (n != 3 || !uuid_read(v[0], e->user) || v[1].n != KEY_HASH_LEN)
+		return false;
+	snprintf(e->key_hash, sizeof(e->key_hash), "%.*s", KEY_HASH_LEN,
+	    v[1].p);
+	snprintf(ms, sizeof(ms), "%.*s", (int)v[2].n, v[2].p);
+	e->key_left = strtoull(ms, NULL, 10);
+	return true;
+}
+
 static const struct {
 	const char *name;
 	bool (*read)(struct command *c, const struct span *v, size_t n);
@@ -79,6 +96,7 @@ static const struct {
 	{ "join", read_join },
 	{ "leave", read_leave },
 	{ "out", read_out },
+	{ "key", read_key },
 };
 
 bool

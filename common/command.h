@@ -6,6 +6,7 @@
  *   join   SESSION USER CHANNEL EPOCH SEQ EPOCH SEQ   messages, notices
  *   leave  SESSION USER CHANNEL
  *   out    SESSION USER
+ *   key    SESSION USER KEY-HASH MS                   how long it lives
  */
 #ifndef PALAVER_COMMAND_H
 #define PALAVER_COMMAND_H

@@ -48,6 +48,7 @@ enum effect_kind {
 	EFFECT_NONE,
 	EFFECT_SIGNED_IN,   /* user, key_hash, key_left; places: sys, user's */
 	EFFECT_SIGNED_OUT,
+	EFFECT_KEY,         /* user, key_hash, key_left */
 	EFFECT_JOINED,      /* user, channel; places: messages, notices */
 	EFFECT_LEFT,        /* channel */
 	EFFECT_SENT         /* channel; frame is the stored one */
@@ -75,6 +76,8 @@ struct request {
 	char against[HASH_LEN];   /* and against what ("": anew) */
 	bool hash_fits;           /* what came of it */
 	char hash[HASH_LEN];
+	char stored[HASH_LEN];    /* the one that was verified */
+	char guess[KEY_HASH_LEN + 1]; /* what wrong passwords count for */
 
 	/* what the operation keeps between its calls */
 	int stage;
@@ -132,6 +135,15 @@ enum step op_read_since(struct request *q, struct buf *out);
 void op_call(struct request *q, enum script script);
 /* Appends session, bridge and the lease of an HTTP session to the call. */
 void op_call_session(struct request *q);
+/* Starts the look-up of a name that charges the rate of wrong passwords, which
+ * op_call_guess names for the script that forgives it. STEP_CALL. */
+enum step op_call_find(struct request *q, struct span name);
+void op_call_guess(struct request *q);
+/* Appends the name without regard to the case of ASCII letters. */
+void op_call_folded(struct request *q, struct span name);
+/* Reads a password of allowed length. STEP_CALL or STEP_ERROR. */
+enum step op_read_password(struct request *q, const char *name,
+    struct span *out);
 /* Appends "recipientUUID":..,"channel":.. to the reply. */
 void op_reply_channel(struct request *q);
 /* Reads a place out of two words of an answer; false when they are none. */
@@ -150,6 +162,7 @@ void op_cursor(struct buf *b, const struct scope *s, const struct place *p);
 extern const struct op op_sign_in;
 extern const struct op op_sign_up;
 extern const struct op op_sign_out;
+extern const struct op op_password;
 extern const struct op op_users;
 extern const struct op op_channel_join;
 extern const struct op op_channel_leave;

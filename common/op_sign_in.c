@@ -19,58 +19,11 @@ enum stage {
 
 #define MOST_ROUNDS 5 /* of find and grant before we give up */
 
-/* ASCII case is folded: names are unique regardless of it. */
-static void
-fold(struct buf *b, struct span name)
-{
-	for (size_t i = 0; i < name.n; i++) {
-		char c = name.p[i];
-
-		if (c >= 'A' && c <= 'Z')
-			c = (char)(c - 'A' + 'a');
-		buf_add(b, &c, 1);
-	}
-}
-
-static void
-call_folded(struct request *q, struct span name)
-{
-	struct buf b = { 0 };
-
-	fold(&b, name);
-	call_arg(&q->call, buf_peek(&b));
-	if (b.oom)
-		q->call.text.oom = true;
-	buf_clear(&b);
-}
-
-/* Name and address together, hashed: neither is quoted in a key. */
-static void
-call_guess(struct request *q, struct span name)
-{
-	struct buf b = { 0 };
-	char hash[KEY_HASH_LEN + 1];
-
-	fold(&b, name);
-	buf_add(&b, "\n", 1);
-	buf_str(&b, q->actor.client.key);
-	access_key_hash(buf_peek(&b), hash);
-	call_str(&q->call, hash);
-	if (b.oom)
-		q->call.text.oom = true;
-	buf_clear(&b);
-}
-
 static enum step
 find(struct request *q, struct span name)
 {
 	q->stage = STAGE_FIND;
-	call_begin(&q->call, SCRIPT_find, q->conf);
-	call_folded(q, name);
-	call_guess(q, name);
-	call_uint(&q->call, q->conf->sign_in_rate.count);
-	call_uint(&q->call, q->conf->sign_in_rate.seconds);
-	return STEP_CALL;
+	return op_call_find(q, name);
 }
 
 static enum step
@@ -85,7 +38,7 @@ grant(struct request *q, const char *mode, struct span name)
 	call_begin(&q->call, SCRIPT_grant, q->conf);
 	call_str(&q->call, mode);
 	call_str(&q->call, q->found_user);
-	call_folded(q, name);
+	op_call_folded(q, name);
 	call_arg(&q->call, name);
 	call_arg(&q->call, buf_peek(&json));
 	call_str(&q->call, *mode == 'n' ? q->hash : q->against);
@@ -95,9 +48,7 @@ grant(struct request *q, const char *mode, struct span name)
 	call_str(&q->call, q->actor.session);
 	call_arg(&q->call, q->actor.bridge);
 	call_uint(&q->call, q->conf->session_lease);
-	call_guess(q, name);
-	call_uint(&q->call, q->conf->sign_in_rate.count);
-	call_uint(&q->call, q->conf->sign_in_rate.seconds);
+	op_call_guess(q);
 	call_uint(&q->call, q->conf->presence_grace);
 	call_str(&q->call, q->attach ? "1" : "");
 	if (json.oom)
@@ -112,11 +63,7 @@ read_names(struct request *q, struct span *name)
 	if (msg_string(q->msg, "username", name) != FIELD_OK ||
 	    !utf8_is_name(*name))
 		return op_fail(q, ERR_FIELD, "username");
-	if (msg_string(q->msg, "password", &q->password) != FIELD_OK ||
-	    q->password.n < LIMIT_PASSWORD_MIN ||
-	    q->password.n > LIMIT_PASSWORD_MAX)
-		return op_fail(q, ERR_FIELD, "password");
-	return STEP_CALL;
+	return op_read_password(q, "password", &q->password);
 }
 
 /* signIn by an access key in the payload, or over HTTP the one that came with

@@ -13,6 +13,7 @@ static const struct op *const table[] = {
 	&op_sign_in,
 	&op_sign_up,
 	&op_sign_out,
+	&op_password,
 	&op_users,
 	&op_channel_join,
 	&op_channel_leave,

@@ -52,16 +52,7 @@ else
 end
 if mode ~= 'key' then
 	keys_make_room(user, tonumber(ARGV[12]))
-	local k = SYS .. 'g:' .. ARGV[16]
-	local tat = tonumber(call('GET', k))
-	if tat and tonumber(ARGV[17]) > 0 then
-		tat = tat - ARGV[18] * 1000 / ARGV[17]
-		if tat > now then
-			call('SET', k, math.floor(tat), 'PX', math.ceil(tat - now))
-		else
-			call('DEL', k)
-		end
-	end
+	forgive(SYS .. 'g:' .. ARGV[16], tonumber(ARGV[17]), tonumber(ARGV[18]))
 end
 key_add(user, hash, ttl)
 local own = ''

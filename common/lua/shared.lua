@@ -149,6 +149,20 @@ local function rate(k, count, seconds)
 	return nil
 end
 
+-- Gives back what rate charged last.
+local function forgive(k, count, seconds)
+	local tat = tonumber(call('GET', k))
+	if not tat or count == 0 then
+		return
+	end
+	tat = tat - seconds * 1000 / count
+	if tat > now then
+		call('SET', k, math.floor(tat), 'PX', math.ceil(tat - now))
+	else
+		call('DEL', k)
+	end
+end
+
 local function wait_seconds(ms)
 	return tostring(math.max(1, math.ceil(ms / 1000)))
 end

@@ -1,0 +1,32 @@
+-- SPDX-License-Identifier: MIT
+-- A new password, and a new key instead of all others.
+-- 4 user, 5 hash of the key, 6 life of a key (ms), 7 session or '',
+-- 8 bridge or '', 9 lease of an HTTP session (ms), 10 hash of the password that
+-- was verified, 11 of the new one, 12 of the new key, 13 hash of name and
+-- address, to forgive, 14, 15 its rate
+-- What grant gives.
+local user, session, bridge, hash = ARGV[4], ARGV[7], ARGV[8], ARGV[12]
+local ttl, hkey = tonumber(ARGV[6]), P .. '{u:' .. user .. '}'
+local err = proved(user, ARGV[5], ttl, bridge == '' and session or '', ARGV[9])
+if err then
+	return err
+end
+local name = name_of(user)
+if not name then
+	return fail('4')
+end
+if call('HGET', hkey, 'p') ~= ARGV[10] then
+	return fail('5')
+end
+call('HSET', hkey, 'p', ARGV[11])
+forgive(SYS .. 'g:' .. ARGV[13], tonumber(ARGV[14]), tonumber(ARGV[15]))
+keys_end(user, call('ZRANGE', hkey .. ':k', 0, -1), session)
+key_add(user, hash, ttl)
+if bridge == '' and session ~= '' then
+	command(call('HGET', SYS .. 's:' .. session, 'b'), 'key', session, user,
+	    hash, tostring(ttl))
+end
+local ss, se = meta('sys')
+local us, ue = meta('u:' .. user)
+return { 'OK', user, name, tostring(now + ttl), '0', se, tostring(ss), ue,
+	tostring(us), '', tostring(ttl) }
