@@ -85,6 +85,21 @@ is(await text(b, `Hello from ${ann}`).locator('b').count(), 0, 'text is inserted
 await say(b, `Hello ${ann}!\nTwo lines.`);
 await text(a, `Hello ${ann}!`).waitFor();
 ok(true, 'they chat in general');
+await until('the count', async () => (await a.locator('#room-state').textContent()) === '2 here');
+ok(true, 'who is there is counted as people come');
+await a.evaluate(() => {
+  document.querySelector('[data-testid=message]').dataset.mark = 'kept';
+});
+await say(b, 'And one more.');
+await text(a, 'And one more.').waitFor();
+is(await a.locator('[data-mark=kept]').count(), 1, 'a new message leaves the others as they are');
+await say(a, 'not allowed: \u0007');
+await a.locator('[data-testid=message][data-state=failed]').waitFor();
+ok(/not sent/.test(await a.locator('[data-state=failed] .status').textContent()), 'a message that is refused is marked failed');
+await shot(a, 'failed');
+await a.locator('[data-state=failed] button').last().click();
+await until('its end', async () => (await a.locator('[data-state=failed]').count()) === 0);
+ok(true, 'and can be deleted');
 await until('sent', async () => (await a.getByTestId('message').last().getAttribute('data-state')) === 'sent');
 is(await a.locator('[data-testid=message][data-state=sending]').count(), 0, 'messages are marked sent');
 
@@ -114,6 +129,11 @@ await t(phone, 'password').fill('secret123');
 await t(phone, 'sign-in').click();
 await text(phone, `Hello ${ann}!`).waitFor();
 await shot(phone, 'phone');
+await phone.locator('#menu').press('Enter');
+await until('the menu', async () => (await phone.evaluate(() => document.activeElement.dataset.testid)) === 'room');
+await shot(phone, 'menu');
+await phone.keyboard.press('Escape');
+ok(await phone.evaluate(() => document.activeElement.id === 'menu' && document.querySelector('#menu').ariaExpanded === 'false'), 'on a phone, rooms open and close by the keyboard');
 
 await t(b, 'sign-out').click();
 await t(b, 'name').waitFor();

@@ -4,6 +4,8 @@ import { Palaver, newUUID } from './palaver.js';
 import { Log, element } from './log.js';
 
 const STORE = `palaver:${location.pathname}`;
+const RESUME_FIRST = 1000; // ms until a kept key is tried again, doubled each time
+const RESUME_MOST = 30000;
 const USERS_AGAIN = 1500; // ms to gather news before people are asked for
 const $ = (id) => document.getElementById(id);
 
@@ -16,11 +18,23 @@ let signingUp = false;
 let usersTimer = 0;
 let countdown = 0;
 
-const load = () => JSON.parse(localStorage.getItem(STORE) ?? '{}');
-const store = (change) => localStorage.setItem(STORE, JSON.stringify({ ...load(), ...change }));
+// Where storage is blocked or holds something else, the page forgets.
+function load() {
+  try {
+    return JSON.parse(localStorage.getItem(STORE)) ?? {};
+  } catch {
+    return {};
+  }
+}
+function keep(what) {
+  try {
+    localStorage.setItem(STORE, JSON.stringify(what));
+  } catch { /* it is blocked */ }
+}
+const store = (change) => keep({ ...load(), ...change });
 
 function room(id) {
-  if (!rooms.has(id)) rooms.set(id, { name: '', messages: [], joined: false, unread: 0, draft: '' });
+  if (!rooms.has(id)) rooms.set(id, { name: '', messages: [], joined: false, unread: 0, draft: '', here: 0 });
   return rooms.get(id);
 }
 
@@ -46,18 +60,28 @@ function why(error) {
 
 function selectTab(up) {
   signingUp = up;
-  $('tab-in').setAttribute('aria-selected', String(!up));
-  $('tab-up').setAttribute('aria-selected', String(up));
+  $('tab-in').setAttribute('aria-pressed', String(!up));
+  $('tab-up').setAttribute('aria-pressed', String(up));
   $('submit').textContent = up ? 'Sign up' : 'Sign in';
   $('password').autocomplete = up ? 'new-password' : 'current-password';
   $('form-hint').textContent = up ? 'At least 8 characters for the password.' : 'A free name is signed up at once.';
-  $('form-error').textContent = '';
+  complain('');
+}
+
+/** Says what is wrong, and at which field. */
+function complain(text, field = '') {
+  $('form-error').textContent = text;
+  for (const id of ['name', 'password']) {
+    if (id === field) $(id).setAttribute('aria-invalid', 'true');
+    else $(id).removeAttribute('aria-invalid');
+  }
+  if (field) $(field).focus();
 }
 
 async function submit(event) {
   event.preventDefault();
   $('submit').disabled = true;
-  $('form-error').textContent = '';
+  complain('');
   const name = $('name').value.trim();
   try {
     store({ name });
@@ -65,8 +89,7 @@ async function submit(event) {
     $('password').value = '';
     await enter();
   } catch (error) {
-    $('form-error').textContent = why(error);
-    $(error.payload === 'username' || error.code === 6 ? 'name' : 'password').focus();
+    complain(why(error), error.payload === 'username' || error.code === 6 ? 'name' : 'password');
   }
   $('submit').disabled = false;
 }
@@ -92,7 +115,7 @@ function leaveAll() {
   rooms.clear();
   people = [];
   current = '';
-  localStorage.setItem(STORE, JSON.stringify({ name: load().name }));
+  keep({ name: load().name });
   showEntry();
 }
 
@@ -144,9 +167,10 @@ function roomButton(id, name, online) {
 function showRooms() {
   const me = chat.user?.userUUID;
   const focus = document.activeElement?.dataset?.room;
-  const sorted = [...people].sort((a, b) => b.OnLine - a.OnLine);
+  // Oneself first, then those who are on line, each by name.
+  const sorted = [...people].sort((a, b) => (b.UUID === me) - (a.UUID === me) || b.OnLine - a.OnLine);
   $('general').replaceChildren(roomButton('', 'General'));
-  $('people').replaceChildren(...sorted.map((p) => roomButton(p.UUID, p.UUID === me ? `${p.Username} (notes to self)` : p.Username, p.OnLine)));
+  $('people').replaceChildren(...sorted.map((p) => roomButton(p.UUID, p.UUID === me ? 'Notes to self' : p.Username, p.OnLine)));
   $('online-count').textContent = `${people.filter((p) => p.OnLine).length} on line`;
   if (focus !== undefined) document.querySelector(`[data-room="${CSS.escape(focus)}"]`)?.focus();
   const unread = [...rooms.values()].reduce((n, r) => n + r.unread, 0);
@@ -166,9 +190,11 @@ async function open(id) {
   closeMenu();
   grow();
   showRooms();
-  show();
+  showHere();
+  log.show(r.messages, context);
   if (!r.joined) await chat.join(id).catch(() => {});
-  $('text').focus();
+  // Where it would bring up a keyboard on the screen, that is left to a tap.
+  if (!matchMedia('(pointer: coarse)').matches) $('text').focus();
 }
 
 const context = {
@@ -179,13 +205,9 @@ const context = {
   remove: (message) => {
     const r = room(current);
     r.messages = r.messages.filter((m) => m !== message);
-    show();
+    changed(current);
   },
 };
-
-function show() {
-  log.show(room(current).messages, context);
-}
 
 function changed(id, fresh) {
   if (id === current) log.update(room(id).messages, context, fresh);
@@ -240,14 +262,25 @@ function grow() {
 chat.addEventListener('authorized', ({ detail }) => store({ key: detail.accessKey }));
 chat.addEventListener('signedOut', leaveAll);
 
+function showHere() {
+  const { here } = room(current);
+  $('room-state').textContent = current || !here ? '' : `${here} here`;
+}
+
+/** Somebody else came to general, or left it. */
+function came(where, user, change) {
+  if (where.recipientUUID || where.channel || user === context.me) return;
+  room('').here = Math.max(1, room('').here + change);
+  showHere();
+}
+
 chat.addEventListener('joined', ({ detail }) => {
   const r = room(detail.recipientUUID);
   r.joined = true;
   for (const message of detail.messages) take(r, message);
-  if (detail.recipientUUID === current) {
-    $('room-state').textContent = current ? '' : `${detail.total} here`;
-    changed(current);
-  }
+  r.here = detail.total;
+  showHere();
+  changed(detail.recipientUUID);
 });
 
 chat.addEventListener('message', ({ detail }) => {
@@ -270,9 +303,13 @@ chat.addEventListener('sys', ({ detail }) => {
     }
     return;
   }
+  if (detail.type === 'channelJoin') came(detail, detail.user?.UUID, 1);
   refreshPeopleSoon(detail.type === 'users' ? detail.after * 1000 : USERS_AGAIN);
 });
-chat.addEventListener('leave', () => refreshPeopleSoon());
+chat.addEventListener('leave', ({ detail }) => {
+  came(detail, detail.userUUID, -1);
+  refreshPeopleSoon();
+});
 
 chat.addEventListener('state', ({ detail }) => {
   clearInterval(countdown);
@@ -294,12 +331,23 @@ chat.addEventListener('state', ({ detail }) => {
 // ---- the page ----
 
 function closeMenu() {
+  if (!$('rooms').classList.contains('open')) return;
   $('rooms').classList.remove('open');
   $('menu').setAttribute('aria-expanded', 'false');
+  $('menu').focus();
 }
 
 $('menu').addEventListener('click', () => {
-  $('menu').setAttribute('aria-expanded', String($('rooms').classList.toggle('open')));
+  if ($('rooms').classList.contains('open')) {
+    closeMenu();
+    return;
+  }
+  $('rooms').classList.add('open');
+  $('menu').setAttribute('aria-expanded', 'true');
+  document.querySelector('[aria-current="true"]')?.focus();
+});
+document.addEventListener('keydown', (event) => {
+  if (event.key === 'Escape') closeMenu();
 });
 $('log').addEventListener('click', closeMenu);
 $('tab-in').addEventListener('click', () => selectTab(false));
@@ -318,13 +366,31 @@ document.addEventListener('visibilitychange', () => {
   showRooms();
 });
 
+/** Signs in by the key kept here, however long the service is away. */
+async function resume(key) {
+  for (let wait = RESUME_FIRST; ; wait = Math.min(2 * wait, RESUME_MOST)) {
+    try {
+      await chat.resume(key);
+      break;
+    } catch (error) {
+      if (error.code === 4) {
+        leaveAll();
+        return;
+      }
+      $('banner').dataset.state = 'waiting';
+      $('banner-text').textContent = why(error);
+      $('retry').hidden = true;
+      await new Promise((r) => setTimeout(r, wait * (0.5 + Math.random() / 2)));
+    }
+  }
+  $('banner').dataset.state = chat.state;
+  await enter();
+}
+
 chat.connect();
 const { key } = load();
 if (key) {
-  chat.resume(key).then(enter, (error) => {
-    if (error.code === 4) leaveAll();
-    else location.reload();
-  });
+  resume(key);
 } else {
   showEntry();
 }

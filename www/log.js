@@ -29,10 +29,20 @@ function withLinks(text) {
   return part;
 }
 
+/** What a message looks like beside the one before: its day, whether it begins a group. */
+function placed(message, before) {
+  const at = new Date(message.CreatedAt);
+  const day = at.toLocaleDateString(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
+  const dayBefore = before && new Date(before.CreatedAt).toLocaleDateString(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
+  const head = day !== dayBefore || before.SenderUUID !== message.SenderUUID || at - new Date(before.CreatedAt) > GROUP_WITHIN;
+  return { day: day === dayBefore ? '' : day, head };
+}
+
 export class Log {
   #box;
   #newer;
   #unseen = 0;
+  #parts = new Map(); // what is shown, by UUID or day -> its element
 
   constructor(box, newer) {
     this.#box = box;
@@ -44,54 +54,80 @@ export class Log {
   }
 
   /**
-   * Shows a room's messages.
+   * Shows a room's messages, its newest first seen.
    * @param {object[]} messages in order
    * @param {{me: string, retry: Function, remove: Function}} context
    */
   show(messages, context) {
+    this.#parts.clear();
     this.#box.replaceChildren();
-    let before = null;
-    for (const message of messages) {
-      this.#append(message, before, context);
-      before = message;
-    }
-    if (messages.length === 0) this.#box.append(element('p', 'note', 'No messages yet. Say hello.'));
+    this.#box.setAttribute('aria-busy', 'true'); // a history is not read out
+    this.#patch(messages, context);
     this.#toEnd();
+    setTimeout(() => this.#box.removeAttribute('aria-busy'));
   }
 
-  /** Shows the room again after one message was added or has changed. */
+  /** Shows what was added or has changed; all else stays where it is. */
   update(messages, context, fresh) {
     const stick = this.#atEnd() || fresh?.SenderUUID === context.me;
-    const top = this.#box.scrollTop;
-    this.show(messages, context);
-    if (stick) return;
-    this.#box.scrollTop = top;
+    this.#patch(messages, context);
+    if (stick) {
+      this.#toEnd();
+      return;
+    }
     if (fresh) this.#unseen += 1;
     this.#newer.textContent = `↓ ${this.#unseen} new`;
     this.#newer.hidden = this.#unseen === 0;
   }
 
-  #append(message, before, context) {
-    const at = new Date(message.CreatedAt);
-    const day = at.toLocaleDateString(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
-    const dayBefore = before && new Date(before.CreatedAt).toLocaleDateString(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
-    if (day !== dayBefore) this.#box.append(element('div', 'day', day));
+  /** Makes the box hold the messages: elements are kept, moved, added, removed. */
+  #patch(messages, context) {
+    const parts = new Map();
+    let before = null;
+    for (const message of messages) {
+      const { day, head } = placed(message, before);
+      if (day) parts.set(day, this.#parts.get(day) ?? element('div', 'day', day));
+      const e = this.#parts.get(message.UUID) ?? this.#make(message, context);
+      this.#refresh(e, message, head, context);
+      parts.set(message.UUID, e);
+      before = message;
+    }
+    if (messages.length === 0) parts.set('', this.#parts.get('') ?? element('p', 'note', 'No messages yet. Say hello.'));
+    for (const [key, e] of this.#parts) if (parts.get(key) !== e) e.remove();
+    this.#parts = parts;
+    let at = this.#box.firstChild;
+    for (const e of parts.values()) {
+      if (e === at) at = at.nextSibling;
+      else this.#box.insertBefore(e, at);
+    }
+  }
+
+  #make(message, context) {
     const mine = message.SenderUUID === context.me;
-    const head = day !== dayBefore || before.SenderUUID !== message.SenderUUID || at - new Date(before.CreatedAt) > GROUP_WITHIN;
-    const e = element('article', `message${mine ? ' mine' : ''}${head ? ' head' : ''}`);
+    const e = element('article', `message${mine ? ' mine' : ''}`);
     e.dataset.testid = 'message';
     e.dataset.uuid = message.UUID;
-    e.dataset.state = message.state ?? 'sent';
     const who = element('div', 'who');
-    const time = element('time', '', at.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' }));
-    time.dateTime = message.CreatedAt;
-    e.title = message.CreatedAt;
-    who.append(element('b', '', mine ? 'You' : message.Sender.Username), time);
+    who.append(element('b', '', mine ? 'You' : message.Sender.Username), element('time'));
     const text = element('div', 'text');
     text.dataset.testid = 'message-text';
     text.append(withLinks(message.Message));
-    e.append(who, text, this.#status(message, context));
-    this.#box.append(e);
+    e.append(who, text, element('div', 'status'));
+    return e;
+  }
+
+  /** What may change of a message: its place in a group, time and state. */
+  #refresh(e, message, head, context) {
+    const state = message.state ?? 'sent';
+    e.classList.toggle('head', head);
+    if (e.title !== message.CreatedAt) {
+      const time = e.querySelector('time');
+      time.textContent = new Date(message.CreatedAt).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' });
+      time.dateTime = e.title = message.CreatedAt;
+    }
+    if (e.dataset.state === state) return;
+    e.dataset.state = state;
+    e.lastChild.replaceWith(this.#status(message, context));
   }
 
   #status(message, context) {
