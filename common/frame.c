@@ -49,6 +49,8 @@ frame_message_payload(struct span frame)
 	if (at == NULL)
 		return none;
 	at += mark.n;
+	if (at == frame.p + frame.n)
+		return none; /* cut off: its last brace is missing */
 	return (struct span){ at, (size_t)(frame.p + frame.n - at) - 1 };
 }
 

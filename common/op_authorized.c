@@ -12,14 +12,19 @@ enum { /* words of a grant behind its OK */
 	G_USER_SEQ, G_OWN, G_LEFT, G_WORDS
 };
 
+#define MS_MAX 1e14 /* some 3,000 years */
+
+/* Lua may write a whole number with an exponent. 0 for what is none. */
 static uint64_t
 number(struct span ms)
 {
 	char text[24];
+	double d;
 
 	snprintf(text, sizeof(text), "%.*s", (int)(ms.n > 20 ? 20 : ms.n),
 	    ms.n == 0 ? "" : ms.p);
-	return (uint64_t)strtod(text, NULL);
+	d = strtod(text, NULL);
+	return d >= 0 && d <= MS_MAX ? (uint64_t)d : 0;
 }
 
 /* RFC 3339 from ms since 1970. */

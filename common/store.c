@@ -129,7 +129,7 @@ flatten(struct store *s, const redisReply *r, struct answer *a)
 		s->words[a->n++] = (struct span){ r->str, (size_t)r->len };
 		return true;
 	case REDIS_REPLY_NIL:
-		s->words[a->n++] = (struct span){ NULL, 0 };
+		s->words[a->n++] = SPAN("");
 		return true;
 	case REDIS_REPLY_INTEGER:
 		snprintf(text, sizeof(text), "%lld", r->integer);
@@ -138,7 +138,8 @@ flatten(struct store *s, const redisReply *r, struct answer *a)
 			return false;
 		s->words[a->n++] = (struct span){
 			s->numbers.p + s->numbers.n, strlen(text) };
-		buf_str(&s->numbers, text);
+		/* With its NUL, as hiredis gives strings. */
+		buf_add(&s->numbers, text, strlen(text) + 1);
 		return true;
 	default:
 		return false;

@@ -14,7 +14,8 @@ struct store;
 
 #define ANSWER_MAX 4096
 
-/* What a script gave back: a flat list of byte strings. */
+/* What a script gave back: a flat list of byte strings, nil as an empty one.
+ * Behind each stands a NUL. */
 struct answer {
 	size_t n;
 	const struct span *v;

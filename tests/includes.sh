@@ -63,7 +63,7 @@ only json-c json-c common/msg.c
 only hiredis hiredis common/link.h common/link.c common/store.c common/feed.c
 only libuuid 'uuid/' common/uuid.c
 only libsodium sodium common/access_key.c common/conf.c common/hashing.c common/run.c
-missing=$(for f in $(git ls-files | grep -vE '\.(json|png|5|8)$|^\.gitignore$|^\.ci/' ; true); do
+missing=$(for f in $(git ls-files | grep -vE '\.(json|png|5|8)$|^\.gitignore$|^\.ci/|^tests/fuzz/corpus/' ; true); do
 	head -n 8 "$f" | grep -q 'SPDX-License-Identifier: MIT' || echo "$f"
 done)
 check 'each file has its SPDX line' "$(echo "$missing" | grep -vE '^www/icon.svg$' || true)"

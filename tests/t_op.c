@@ -65,6 +65,16 @@ answer(const struct span *v, size_t n)
 int
 main(void)
 {
+	struct span grant[10] = { SPAN(ANN), SPAN("\"ann\""), SPAN("1"),
+		SPAN("0"), SPAN("e"), SPAN("1"), SPAN("e"), SPAN("2"),
+		SPAN(""), SPAN("1") };
+	static const struct { struct span text; uint64_t ms; } times[] = {
+		{ { "2592000000", 10 }, 2592000000 },
+		{ { "2.592e+09", 9 }, 2592000000 },
+		{ { "99999999999999999999", 20 }, 0 },
+		{ { "-1", 2 }, 0 },
+		{ { "nan", 3 }, 0 },
+	};
 	struct span a, b;
 	struct place place;
 	char prefix[] = "p:";
@@ -150,10 +160,21 @@ main(void)
 	    "\",\"UUID\":\"u\"}}}"), &a, &b) && span_is(a, ANN) &&
 	    span_is(b, BOB), "a private notice");
 	ok(!frame_private_notice(SPAN(FRAME), &a, &b), "and none");
+	ok(frame_message_payload(SPAN("{\"type\":\"channelMessage\","
+	    "\"cursor\":\"g:e:1\",\"channelMessage\":")).n == 0,
+	    "a frame that is cut off has no payload");
 	ok(!op_read_place(SPAN("e"), SPAN("1x"), &place) &&
 	    !op_read_place(SPAN(""), SPAN("1"), &place) &&
 	    op_read_place(SPAN("e"), SPAN("12"), &place) && place.seq == 12,
 	    "places");
+	for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++) {
+		grant[9] = grant[2] = times[i].text;
+		buf_reset(&q.reply);
+		ok(op_authorized(grant, 10, ANN, "", SPAN("1"), &q.reply,
+		    &q.own, &q.effect) && q.effect.key_left == times[i].ms,
+		    "a key lives %.*s ms", (int)times[i].text.n,
+		    times[i].text.p);
+	}
 	clear();
 	return tap_end();
 }

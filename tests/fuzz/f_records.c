@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* What a web server, or whoever got to its socket, sends: FastCGI records,
+ * and the parameters that libfcgi makes of those that we let through. The
+ * first byte is the size of the pieces that they come in. */
+#include "fuzz.h"
+#include "limit.h"
+#include "parse.h"
+#include "records.h"
+
+static enum records_status
+feed(struct records *r, struct span in, size_t size)
+{
+	while (in.n > 0 && r->status == RECORDS_PARTIAL) {
+		struct span piece = fuzz_take(&in, size), left = piece;
+
+		records_feed(r, &left);
+		HOLDS(left.n <= piece.n);
+		fuzz_free(piece);
+	}
+	HOLDS(r->params.n <= RECORDS_PARAMS_MAX && r->body.n <= LIMIT_FRAME);
+	return r->status;
+}
+
+/* libfcgi takes what we hand it, and finds in it what stood there. */
+static void
+check_request(const struct records *r)
+{
+	static struct parse *parse;
+	struct buf out = { 0 };
+	struct parsed d;
+
+	if (parse == NULL)
+		parse = parse_new();
+	HOLDS(parse != NULL);
+	records_request(r, &out);
+	HOLDS(!out.oom && out.n <= RECORDS_REQUEST_MAX);
+	HOLDS(parse_request(parse, buf_peek(&out), &d));
+	HOLDS(span_eq(buf_peek(&d.body), buf_peek(&r->body)));
+	param(d.params, "REQUEST_METHOD");
+	parsed_clear(&d);
+	buf_clear(&out);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct span in = { (const char *)data + 1, size - 1 };
+	struct records a = { 0 }, b = { 0 };
+
+	if (size < 1)
+		return 0;
+	records_is_abort(in, 1);
+	HOLDS(feed(&a, in, data[0] + 1) == feed(&b, in, SIZE_MAX));
+	HOLDS(a.id == b.id && a.body_size == b.body_size &&
+	    span_eq(buf_peek(&a.params), buf_peek(&b.params)));
+	if (a.status == RECORDS_COMPLETE)
+		check_request(&a);
+	records_next(&a);
+	HOLDS((a.status == RECORDS_BROKEN) == (b.status == RECORDS_BROKEN));
+	records_clear(&a);
+	records_clear(&b);
+	return 0;
+}
