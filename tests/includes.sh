@@ -67,7 +67,7 @@ missing=$(for f in $(git ls-files | grep -vE '\.(json|png|5|8)$|^\.gitignore$|^\
 	head -n 8 "$f" | grep -q 'SPDX-License-Identifier: MIT' || echo "$f"
 done)
 check 'each file has its SPDX line' "$(echo "$missing" | grep -vE '^www/icon.svg$' || true)"
-check 'the tarball has each file (Makefile.am)' "$(git ls-files | grep -vxE '\.gitignore|Makefile\.am|configure\.ac' | while read -r file; do
+check 'the tarball has each file (Makefile.am)' "$(git ls-files | grep -vxE '\.gitignore|Makefile\.am|configure\.ac|tests/fuzz/corpus/.*' | while read -r file; do
 	grep -qF -e "$file" Makefile.am || echo "$file"
 done)"
 check 'the shell is clean' "$(shellcheck -x -S warning -e SC1091 conf/demo conf/install conf/nginx-site common/embed-lua.sh bootstrap .ci/run tests/run tests/fresh tests/*.sh 2>&1 || true)"

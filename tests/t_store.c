@@ -48,7 +48,7 @@ struct result {
 	int done;
 	enum store_status status;
 	size_t n;
-	char text[512]; /* elements with '|' between; nil is '-' */
+	char text[512]; /* elements with '|' between */
 	uint64_t at;
 };
 
@@ -56,6 +56,7 @@ static struct store *store;
 static int ready_count;
 static bool inside; /* of store_eval */
 static bool was_inside;
+static bool terminated = true; /* each word of each answer */
 
 static void
 on_answer(void *arg, enum store_status status, const struct answer *a)
@@ -69,11 +70,12 @@ on_answer(void *arg, enum store_status status, const struct answer *a)
 	r->n = a->n;
 	r->at = clock_ms();
 	r->text[0] = '\0';
+	for (size_t i = 0; i < a->n; i++)
+		terminated = terminated && a->v[i].p[a->v[i].n] == '\0';
 	for (size_t i = 0; i < a->n && at < sizeof(r->text) - 1; i++)
 		at += (size_t)snprintf(r->text + at, sizeof(r->text) - at,
 		    "%s%.*s", i == 0 ? "" : "|",
-		    a->v[i].p == NULL ? 1 : (int)a->v[i].n,
-		    a->v[i].p == NULL ? "-" : a->v[i].p);
+		    (int)a->v[i].n, a->v[i].p);
 }
 
 static void
@@ -148,8 +150,9 @@ test_calls(void)
 	ok(until(&r.done, 1, PATIENCE) && r.n == 2 &&
 	    r.text[8] == '|' && r.text[9] == 'a', "any bytes as argument");
 	r = run(SCRIPT_users, "");
-	ok(r.status == STORE_OK && strcmp(r.text, "1|a|2|-|s|-3") == 0,
+	ok(r.status == STORE_OK && strcmp(r.text, "1|a|2||s|-3") == 0,
 	    "a mixed answer is flattened: %s", r.text);
+	ok(terminated, "a NUL stands behind each word");
 	r = run(SCRIPT_since, "4096");
 	ok(r.status == STORE_OK && r.n == ANSWER_MAX &&
 	    strncmp(r.text, "1000001|1000002|", 16) == 0,
