@@ -6,6 +6,7 @@
 
 #include "frame.h"
 #include "limit.h"
+#include "op.h"
 
 size_t
 session_channel_index(const struct session *s, const struct scope *c)
@@ -174,6 +175,8 @@ session_skips(struct session *s, struct span text)
 	char first[UUID_LEN + 1], second[UUID_LEN + 1];
 	struct scope c;
 
+	if (frame_is_own(text, s->uuid))
+		return true;
 	if (!frame_private_notice(text, &a, &b) || !uuid_read(a, first) ||
 	    !uuid_read(b, second))
 		return false;

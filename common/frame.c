@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "frame.h"
 
+#include <stdio.h>
+
+#include "access_key.h"
 #include "uuid.h"
 
 /* The frames that lua/ builds begin like this; what people typed stands behind
@@ -18,6 +21,8 @@
 #define NOTICE_SIGN_OUT \
 	",\"sys\":{\"type\":\"signOut\",\"signOut\":{\"uuid\":\""
 #define NOTICE_RECIPIENT "\",\"RecipientUUID\":\""
+#define READ_HEAD "{\"type\":\"channelRead\",\"cursor\":\""
+#define READ_ORIGIN "\",\"origin\":\""
 
 void
 frame_begin(struct buf *b, const char *type, struct span id)
@@ -103,4 +108,43 @@ frame_notice_user(struct span frame)
 		return (struct span){ rest.p + heads[i].n, UUID_LEN };
 	}
 	return none;
+}
+
+struct span
+frame_origin(struct span frame)
+{
+	struct span none = { NULL, 0 }, mark = SPAN(READ_ORIGIN);
+	const char *at, *end = frame.p + frame.n, *quote;
+
+	if (!starts(frame, SPAN(READ_HEAD)))
+		return none;
+	at = memmem(frame.p, frame.n, mark.p, mark.n);
+	if (at == NULL)
+		return none;
+	at += mark.n;
+	quote = memchr(at, '"', (size_t)(end - at));
+	return quote == NULL ? none :
+	    (struct span){ at, (size_t)(quote - at) };
+}
+
+void
+frame_mark(const char *session, char origin[ORIGIN_LEN + 1])
+{
+	char hash[KEY_HASH_LEN + 1] = "";
+
+	if (*session != '\0')
+		access_key_hash(span_of(session), hash);
+	snprintf(origin, ORIGIN_LEN + 1, "%.*s", ORIGIN_LEN, hash);
+}
+
+bool
+frame_is_own(struct span frame, const char *session)
+{
+	struct span from = frame_origin(frame);
+	char mark[ORIGIN_LEN + 1];
+
+	if (from.n == 0)
+		return false;
+	frame_mark(session, mark);
+	return span_is(from, mark);
 }

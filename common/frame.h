@@ -20,4 +20,15 @@ bool frame_private_notice(struct span frame, struct span *sender,
  * bytes, inside frame) of whom it tells. Empty for any other frame. */
 struct span frame_notice_user(struct span frame);
 
+/* The origin of a ready channelRead event (frame_mark, a span inside of it);
+ * empty for any other frame. */
+struct span frame_origin(struct span frame);
+
+#define ORIGIN_LEN 16 /* hex digits */
+/* What marks an event as caused by that session, so that it is spared its own:
+ * a hash, since the UUID is for the session alone. "" of "". */
+void frame_mark(const char *session, char origin[ORIGIN_LEN + 1]);
+/* Whether frame is an event that the session caused and is spared. */
+bool frame_is_own(struct span frame, const char *session);
+
 #endif

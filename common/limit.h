@@ -20,10 +20,14 @@
 #define LIMIT_POLL_LEASE_REST 20000 /* ms that it lives behind a poll's wait */
 #define LIMIT_POLL_WAIT 55           /* s that a poll waits at most */
 #define LIMIT_CURSORS 256            /* of one since */
+#define LIMIT_CHANNELS 200           /* rows of one channels reply */
+#define LIMIT_SEQ 999999999999999    /* of a request; more than there can be */
 #define LIMIT_REPLY (4 * 1024 * 1024) /* bytes of one reply of Redis */
 
 #define DEFAULT_POLL_WAIT 25 /* s */
 #define DEFAULT_USERS 200
 #define DEFAULT_JOIN_MESSAGES 10
+#define DEFAULT_MESSAGES 50
+#define DEFAULT_CHANNELS 50
 
 #endif

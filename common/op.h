@@ -89,6 +89,7 @@ struct request {
 	char uuid[UUID_LEN + 1];
 	char recipient[UUID_LEN + 1];
 	struct span channel_name;
+	bool of_channel; /* recipientUUID or channel was given, even empty */
 	struct scope channel;
 
 	/* the outcome */
@@ -122,7 +123,7 @@ const struct op *op_find(struct span type);
 /* For operations: sets the error (payload NULL: "") and gives STEP_ERROR. */
 enum step op_fail(struct request *q, enum error e, const char *payload);
 /* Reads where the request goes: recipientUUID and channel of the payload into
- * recipient, channel_name and channel. STEP_CALL or STEP_ERROR. */
+ * recipient, channel_name, channel and of_channel. STEP_CALL or STEP_ERROR. */
 enum step op_read_channel(struct request *q);
 /* Reads an optional whole number in low..high; absent leaves *value. */
 enum step op_read_int(struct request *q, const char *name, int64_t low,
@@ -144,8 +145,15 @@ void op_call_folded(struct request *q, struct span name);
 /* Reads a password of allowed length. STEP_CALL or STEP_ERROR. */
 enum step op_read_password(struct request *q, const char *name,
     struct span *out);
-/* Appends "recipientUUID":..,"channel":.. to the reply. */
+/* Appends "recipientUUID":..,"channel":.. to b, or to the reply. */
+void op_names(struct buf *b, const struct request *q);
 void op_reply_channel(struct request *q);
+/* Appends a user to the reply, from a member of the sets that are ordered by
+ * name (lua/shared.lua); false when it is none. */
+bool op_reply_user(struct request *q, struct span member, bool online);
+/* Appends the payloads of ready channelMessage frames, with commas; false when
+ * one is none. */
+bool op_reply_messages(struct request *q, const struct span *frames, size_t n);
 /* Reads a place out of two words of an answer; false when they are none. */
 bool op_read_place(struct span epoch, struct span seq, struct place *out);
 /* Reads what a grant gives behind its OK: user, name in JSON, end of the key
@@ -168,5 +176,8 @@ extern const struct op op_channel_join;
 extern const struct op op_channel_leave;
 extern const struct op op_channel_message;
 extern const struct op op_events;
+extern const struct op op_channel_messages;
+extern const struct op op_channel_read;
+extern const struct op op_channels;
 
 #endif

@@ -12,7 +12,7 @@ enum { /* words of the answer */
 	A_UUID = 1, A_EPOCH, A_SEQ, A_NOTICE_EPOCH, A_NOTICE_SEQ, A_MORE,
 	A_TOTAL, A_USERS, A_FIRST
 };
-#define USER_WORDS 3 /* UUID, name in JSON, on line */
+#define USER_WORDS 2 /* member of users, on line */
 
 static enum step
 build(struct request *q)
@@ -33,36 +33,20 @@ build(struct request *q)
 	call_str(&q->call, q->uuid);
 	call_uint(&q->call, LIMIT_SESSION_CHANNELS);
 	call_uint(&q->call, LIMIT_JOIN_USERS);
-	call_uint(&q->call, (uint64_t)q->conf->history_days * 86400000);
+	call_uint(&q->call, LIMIT_SESSION_CHANNELS);
 	return STEP_CALL;
 }
 
 static bool
-add_messages(struct buf *b, const struct answer *a, size_t from)
-{
-	for (size_t i = from; i < a->n; i++) {
-		struct span payload = frame_message_payload(a->v[i]);
-
-		if (payload.n == 0)
-			return false;
-		if (i > from)
-			buf_str(b, ",");
-		buf_span(b, payload);
-	}
-	return true;
-}
-
-static void
-add_users(struct buf *b, const struct span *v, size_t users)
+add_users(struct request *q, const struct span *v, size_t users)
 {
 	for (size_t i = 0; i < users; i++, v += USER_WORDS) {
-		buf_fmt(b, "%s{\"UUID\":\"", i == 0 ? "" : ",");
-		buf_span(b, v[0]);
-		buf_str(b, "\",\"Username\":");
-		buf_span(b, v[1]);
-		buf_fmt(b, ",\"OnLine\":%s}",
-		    span_is(v[2], "1") ? "true" : "false");
+		if (i > 0)
+			buf_str(&q->reply, ",");
+		if (!op_reply_user(q, v[0], span_is(v[1], "1")))
+			return false;
 	}
+	return true;
 }
 
 static enum step
@@ -90,11 +74,13 @@ render(struct request *q, const struct answer *a)
 	buf_str(b, ",\"channelUUID\":\"");
 	buf_span(b, a->v[A_UUID]);
 	buf_str(b, "\",\"messages\":[");
-	if (!add_messages(b, a, A_FIRST + users * USER_WORDS))
+	if (!op_reply_messages(q, a->v + A_FIRST + users * USER_WORDS,
+	    a->n - A_FIRST - users * USER_WORDS))
 		return op_fail(q, ERR_FAULT, NULL);
 	buf_fmt(b, "],\"more\":%s,\"users\":[",
 	    span_is(a->v[A_MORE], "1") ? "true" : "false");
-	add_users(b, a->v + A_FIRST, users);
+	if (!add_users(q, a->v + A_FIRST, users))
+		return op_fail(q, ERR_FAULT, NULL);
 	buf_str(b, "],\"total\":");
 	buf_span(b, a->v[A_TOTAL]);
 	buf_str(b, ",\"cursor\":\"");

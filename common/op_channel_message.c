@@ -33,6 +33,7 @@ build(struct request *q)
 	call_uint(&q->call, (uint64_t)q->conf->history_days * 86400000);
 	call_uint(&q->call, q->conf->message_rate.count);
 	call_uint(&q->call, q->conf->message_rate.seconds);
+	call_uint(&q->call, q->conf->history_bytes);
 	if (json.oom)
 		q->call.text.oom = true;
 	buf_clear(&json);

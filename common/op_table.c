@@ -19,6 +19,9 @@ static const struct op *const table[] = {
 	&op_channel_leave,
 	&op_channel_message,
 	&op_events,
+	&op_channel_messages,
+	&op_channel_read,
+	&op_channels,
 };
 
 const struct op *
@@ -43,15 +46,19 @@ enum step
 op_read_channel(struct request *q)
 {
 	struct span to = { NULL, 0 };
+	enum field recipient, channel;
 
 	q->recipient[0] = '\0';
 	q->channel_name = (struct span){ NULL, 0 };
-	if (msg_string(q->msg, "recipientUUID", &to) == FIELD_WRONG ||
+	recipient = msg_string(q->msg, "recipientUUID", &to);
+	if (recipient == FIELD_WRONG ||
 	    (to.n != 0 && !uuid_read(to, q->recipient)))
 		return op_fail(q, ERR_FIELD, "recipientUUID");
-	if (msg_string(q->msg, "channel", &q->channel_name) == FIELD_WRONG ||
+	channel = msg_string(q->msg, "channel", &q->channel_name);
+	if (channel == FIELD_WRONG ||
 	    (q->channel_name.n != 0 && !utf8_is_channel(q->channel_name)))
 		return op_fail(q, ERR_FIELD, "channel");
+	q->of_channel = recipient == FIELD_OK || channel == FIELD_OK;
 	if (to.n != 0 && q->channel_name.n != 0)
 		return op_fail(q, ERR_FIELD, "channel");
 	q->channel = scope_channel(q->actor.user, q->recipient,
@@ -139,10 +146,50 @@ op_call_session(struct request *q)
 }
 
 void
+op_names(struct buf *b, const struct request *q)
+{
+	buf_fmt(b, "\"recipientUUID\":\"%s\",\"channel\":\"%.*s\"",
+	    q->recipient, (int)q->channel_name.n, q->channel_name.p);
+}
+
+void
 op_reply_channel(struct request *q)
 {
-	buf_fmt(&q->reply, "\"recipientUUID\":\"%s\",\"channel\":\"%.*s\"",
-	    q->recipient, (int)q->channel_name.n, q->channel_name.p);
+	op_names(&q->reply, q);
+}
+
+/* A member is folded name \n UUID \n name. */
+bool
+op_reply_user(struct request *q, struct span member, bool online)
+{
+	const char *uuid = memchr(member.p, '\n', member.n);
+	const char *end = member.p + member.n;
+	struct span name;
+
+	if (uuid == NULL || end - uuid < UUID_LEN + 2)
+		return false;
+	uuid++;
+	name.p = uuid + UUID_LEN + 1;
+	name.n = (size_t)(end - name.p);
+	buf_fmt(&q->reply, "{\"UUID\":\"%.*s\",\"Username\":", UUID_LEN, uuid);
+	buf_json_string(&q->reply, name);
+	buf_fmt(&q->reply, ",\"OnLine\":%s}", online ? "true" : "false");
+	return true;
+}
+
+bool
+op_reply_messages(struct request *q, const struct span *frames, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct span payload = frame_message_payload(frames[i]);
+
+		if (payload.n == 0)
+			return false;
+		if (i > 0)
+			buf_str(&q->reply, ",");
+		buf_span(&q->reply, payload);
+	}
+	return true;
 }
 
 bool

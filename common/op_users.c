@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* users: everybody, by name, a page at a time. */
+/* users: everybody, or the people of one channel, by name, a page at a time.
+ * A recipientUUID or channel that is there names a channel even when it is
+ * empty: general, as in channelJoin. */
 #include "frame.h"
 #include "limit.h"
 #include "op.h"
@@ -15,30 +17,15 @@ build(struct request *q)
 		return STEP_ERROR;
 	if (msg_bool(q->msg, "online", &online) == FIELD_WRONG)
 		return op_fail(q, ERR_FIELD, "online");
+	if (op_read_channel(q) == STEP_ERROR)
+		return STEP_ERROR;
 	op_call(q, SCRIPT_users);
 	call_uint(&q->call, (uint64_t)offset);
 	call_uint(&q->call, (uint64_t)limit);
 	call_str(&q->call, online ? "1" : "");
+	call_str(&q->call, q->of_channel ? q->channel.text : "");
+	call_str(&q->call, q->recipient);
 	return STEP_CALL;
-}
-
-/* A row is folded name \n UUID \n name. */
-static bool
-row(struct buf *b, struct span member, bool online)
-{
-	const char *uuid = memchr(member.p, '\n', member.n);
-	const char *end = member.p + member.n;
-	struct span name;
-
-	if (uuid == NULL || end - uuid < UUID_LEN + 2)
-		return false;
-	uuid++;
-	name.p = uuid + UUID_LEN + 1;
-	name.n = (size_t)(end - name.p);
-	buf_fmt(b, "{\"UUID\":\"%.*s\",\"Username\":", UUID_LEN, uuid);
-	buf_json_string(b, name);
-	buf_fmt(b, ",\"OnLine\":%s}", online ? "true" : "false");
-	return true;
 }
 
 static enum step
@@ -55,7 +42,7 @@ render(struct request *q, const struct answer *a)
 	for (size_t i = 2; i < a->n; i += 2) {
 		if (i > 2)
 			buf_str(&q->reply, ",");
-		if (!row(&q->reply, a->v[i], span_is(a->v[i + 1], "1")))
+		if (!op_reply_user(q, a->v[i], span_is(a->v[i + 1], "1")))
 			return op_fail(q, ERR_FAULT, NULL);
 	}
 	buf_str(&q->reply, "]}}");

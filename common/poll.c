@@ -29,7 +29,8 @@ poll_wants(const struct poll *p, struct span event)
 	char first[UUID_LEN + 1], second[UUID_LEN + 1];
 	struct scope c;
 
-	if (event.n == 0 || *event.p != '{')
+	if (event.n == 0 || *event.p != '{' ||
+	    frame_is_own(event, p->session))
 		return false;
 	if (!frame_private_notice(event, &a, &b) || !uuid_read(a, first) ||
 	    !uuid_read(b, second))

@@ -57,6 +57,18 @@ scope_bridge(struct span id)
 	return s;
 }
 
+void
+scope_other(struct span scope, const char *user, char other[UUID_LEN + 1])
+{
+	const char *low = scope.p + PAIR_LOW, *high = scope.p + PAIR_HIGH;
+
+	*other = '\0';
+	if (scope.n != PAIR_HIGH + UUID_LEN || scope.p[0] != 'p')
+		return;
+	memcpy(other, strncmp(user, low, UUID_LEN) == 0 ? high : low, UUID_LEN);
+	other[UUID_LEN] = '\0';
+}
+
 bool
 scope_is_private(const struct scope *s)
 {

@@ -40,6 +40,10 @@ struct scope scope_notices(const struct scope *channel);
 struct scope scope_user(const char *user);
 struct scope scope_sys(void);
 struct scope scope_bridge(struct span id);
+/* The other one of a private channel's scope (user himself in notes to self);
+ * "" when it is no private channel. */
+void scope_other(struct span scope, const char *user,
+    char other[UUID_LEN + 1]);
 /* Whether it is a private channel, and whether user is one of the two. */
 bool scope_is_private(const struct scope *s);
 bool scope_has_member(const struct scope *s, const char *user);

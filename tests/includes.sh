@@ -11,7 +11,7 @@ layers='span buf clock limit log uuid peer
 error utf8 msg frame origin access_key
 conf scope event socket_file poll
 script link store call feed hashing reaper
-op op_table op_authorized op_guess command op_password op_sign_in op_sign_out op_users op_channel_join op_channel_leave op_channel_message op_events run'
+op op_table op_authorized op_guess command op_password op_sign_in op_sign_out op_users op_channel_join op_channel_leave op_channel_message op_channel_messages op_channel_read op_channels op_events run'
 
 check() { # WHAT FOUND: nothing may be found
 	count=$((count + 1))

@@ -62,6 +62,126 @@ answer(const struct span *v, size_t n)
 #define FRAME "{\"type\":\"channelMessage\",\"cursor\":\"g:e:1\"," \
 	"\"channelMessage\":{\"UUID\":\"u\",\"Message\":\"x\"}}"
 
+static void
+test_users_of_channel(void)
+{
+	ok(begin(VIA_HTTP, "{\"type\":\"users\",\"users\":{\"limit\":5}}") ==
+	    STEP_CALL && arg_is(8, "") && arg_is(9, ""), "users of no channel");
+	ok(begin(VIA_HTTP, "{\"type\":\"users\",\"users\":"
+	    "{\"recipientUUID\":\"\"}}") == STEP_CALL && arg_is(8, "g"),
+	    "an empty recipient names general");
+	ok(begin(VIA_HTTP, "{\"type\":\"users\",\"users\":"
+	    "{\"recipientUUID\":null}}") == STEP_CALL && arg_is(8, ""),
+	    "null does not");
+	ok(begin(VIA_HTTP, "{\"type\":\"users\",\"users\":"
+	    "{\"recipientUUID\":\"" BOB "\"}}") == STEP_CALL &&
+	    arg_is(8, "p:" BOB ":" ANN) && arg_is(9, BOB), "a user: the two");
+	ok(begin(VIA_HTTP, "{\"type\":\"users\",\"users\":"
+	    "{\"channel\":\"news\",\"online\":true}}") == STEP_CALL &&
+	    arg_is(7, "1") && arg_is(8, "c:news"), "a name");
+}
+
+#define MESSAGES(members) "{\"type\":\"channelMessages\"," \
+	"\"channelMessages\":{" members "}}"
+
+static void
+test_messages(void)
+{
+	ok(begin(VIA_HTTP, MESSAGES("")) == STEP_CALL && arg_is(5, "g") &&
+	    arg_is(7, "") && arg_is(8, "50"), "the newest page of general");
+	ok(begin(VIA_HTTP, MESSAGES("\"before\":7,\"limit\":100")) ==
+	    STEP_CALL && arg_is(7, "7") && arg_is(8, "100"), "before a seq");
+	ok(begin(VIA_HTTP, MESSAGES("\"before\":\"7\"")) == STEP_CALL &&
+	    arg_is(7, "7"), "before a seq in digits");
+	ok(begin(VIA_HTTP, MESSAGES("\"before\":\"g:5f:12\"")) == STEP_CALL &&
+	    arg_is(7, "12"), "before a cursor");
+	ok(begin(VIA_HTTP, MESSAGES("\"channel\":\"a\",\"before\":"
+	    "\"sys:1:3,c:ab:2:4,c:a:5f:12,c:a~:5f:2\"")) == STEP_CALL &&
+	    arg_is(7, "12"), "the cursor of the channel among several");
+	ok(begin(VIA_HTTP, MESSAGES("\"before\":\"g~:5f:12\"")) ==
+	    STEP_ERROR && strcmp(q.payload, "before") == 0,
+	    "another log's cursor");
+	ok(begin(VIA_HTTP, MESSAGES("\"before\":\"g:12\"")) == STEP_ERROR &&
+	    begin(VIA_HTTP, MESSAGES("\"before\":\"g:5f:\"")) ==
+	    STEP_ERROR && begin(VIA_HTTP, MESSAGES("\"before\":\",,\"")) ==
+	    STEP_ERROR && begin(VIA_HTTP, MESSAGES("\"before\":\"g:5f:1x\""))
+	    == STEP_ERROR, "no cursors");
+	ok(begin(VIA_HTTP, MESSAGES("\"before\":0")) == STEP_ERROR &&
+	    begin(VIA_HTTP, MESSAGES("\"before\":1000000000000000")) ==
+	    STEP_ERROR && begin(VIA_HTTP, MESSAGES("\"before\":{}")) ==
+	    STEP_ERROR, "seqs that cannot be");
+	ok(begin(VIA_HTTP, MESSAGES("\"limit\":101")) == STEP_ERROR &&
+	    strcmp(q.payload, "limit") == 0, "beyond the limit");
+	ok(begin(VIA_HTTP, MESSAGES("\"channel\":\"a\"")) == STEP_CALL &&
+	    ANSWER(SPAN("OK"), SPAN("1"), SPAN(FRAME), SPAN(FRAME)) ==
+	    STEP_DONE && span_is(buf_peek(&q.reply),
+	    "{\"type\":\"channelMessages\",\"channelMessages\":{"
+	    "\"recipientUUID\":\"\",\"channel\":\"a\",\"messages\":["
+	    "{\"UUID\":\"u\",\"Message\":\"x\"},"
+	    "{\"UUID\":\"u\",\"Message\":\"x\"}],\"more\":true}}"),
+	    "channelMessages gives them");
+	ok(begin(VIA_HTTP, MESSAGES("")) == STEP_CALL &&
+	    ANSWER(SPAN("OK"), SPAN("0"), SPAN("{}")) == STEP_ERROR &&
+	    q.error == ERR_FAULT, "what is no message is a fault");
+}
+
+#define READ(members) "{\"type\":\"channelRead\",\"channelRead\":{" \
+	members "}}"
+#define READ_EVENT "{\"type\":\"channelRead\",\"cursor\":\"u:x:1\"," \
+	"\"origin\":\"0123456789abcdef\",\"channelRead\":{}}"
+
+static void
+test_read(void)
+{
+	char origin[ORIGIN_LEN + 1];
+
+	ok(begin(VIA_HTTP, READ("")) == STEP_ERROR &&
+	    strcmp(q.payload, "seq") == 0 &&
+	    begin(VIA_HTTP, READ("\"seq\":-1")) == STEP_ERROR &&
+	    begin(VIA_HTTP, READ("\"seq\":1.5")) == STEP_ERROR,
+	    "channelRead needs a seq");
+	frame_mark(BOB, origin);
+	ok(begin(VIA_WEBSOCKET, READ("\"seq\":5,\"recipientUUID\":\"" BOB
+	    "\"")) == STEP_CALL && arg_is(5, "p:" BOB ":" ANN) &&
+	    arg_is(7, "5") && arg_is(8, origin) && arg_is(9,
+	    "\"recipientUUID\":\"" BOB "\",\"channel\":\"\""),
+	    "channelRead tells who did it by a hash");
+	ok(strlen(origin) == ORIGIN_LEN && strstr(BOB, origin) == NULL,
+	    "which is not the session's UUID");
+	ok(ANSWER(SPAN("OK"), SPAN("4")) == STEP_DONE &&
+	    span_is(buf_peek(&q.reply), "{\"type\":\"channelRead\","
+	    "\"channelRead\":{\"recipientUUID\":\"" BOB "\",\"channel\":\"\","
+	    "\"seq\":4}}"), "and answers what was read");
+	ok(span_is(frame_origin(SPAN(READ_EVENT)), "0123456789abcdef") &&
+	    frame_origin(SPAN(FRAME)).n == 0, "the origin of an event");
+}
+
+static void
+test_channels(void)
+{
+	ok(begin(VIA_HTTP, "{\"type\":\"channels\"}") == STEP_CALL &&
+	    arg_is(5, "0") && arg_is(6, "50"), "channels");
+	ok(ANSWER(SPAN("OK"), SPAN("3"),
+	    SPAN("g"), SPAN("5"), SPAN("2"), SPAN("T"), SPAN(""), SPAN("0"),
+	    SPAN("p:" BOB ":" ANN), SPAN("7"), SPAN("7"), SPAN("T"),
+	    SPAN("\"bob\""), SPAN("1"),
+	    SPAN("c:news"), SPAN("0"), SPAN("0"), SPAN("T"), SPAN(""),
+	    SPAN("0")) == STEP_DONE && span_is(buf_peek(&q.reply),
+	    "{\"type\":\"channels\",\"channels\":{\"total\":3,\"channels\":["
+	    "{\"recipientUUID\":\"\",\"channel\":\"\",\"seq\":5,"
+	    "\"readSeq\":2,\"lastAt\":\"T\"},"
+	    "{\"recipientUUID\":\"" BOB "\",\"channel\":\"\",\"User\":"
+	    "{\"UUID\":\"" BOB "\",\"Username\":\"bob\",\"OnLine\":true},"
+	    "\"seq\":7,\"readSeq\":7,\"lastAt\":\"T\"},"
+	    "{\"recipientUUID\":\"\",\"channel\":\"news\",\"seq\":0,"
+	    "\"readSeq\":0,\"lastAt\":\"T\"}]}}"), "channels gives them");
+	ok(begin(VIA_HTTP, "{\"type\":\"channels\"}") == STEP_CALL &&
+	    ANSWER(SPAN("OK"), SPAN("1"), SPAN("g")) == STEP_ERROR,
+	    "half a row is a fault");
+	ok(begin(VIA_HTTP, "{\"type\":\"channels\",\"channels\":"
+	    "{\"limit\":201}}") == STEP_ERROR, "beyond the limit");
+}
+
 int
 main(void)
 {
@@ -126,12 +246,17 @@ main(void)
 	ok(begin(VIA_WEBSOCKET, "{\"type\":\"channelJoin\"}") == STEP_CALL &&
 	    arg_is(8, "g"), "general");
 	ok(ANSWER(SPAN("OK"), SPAN(BOB), SPAN("e"), SPAN("1"), SPAN("f"),
-	    SPAN("2"), SPAN("0"), SPAN("1"), SPAN("1"), SPAN(ANN),
-	    SPAN("\"ann\""), SPAN("1"), SPAN(FRAME)) == STEP_DONE &&
+	    SPAN("2"), SPAN("0"), SPAN("1"), SPAN("1"), SPAN("ann\n" ANN
+	    "\nann"), SPAN("1"), SPAN(FRAME)) == STEP_DONE &&
 	    q.effect.kind == EFFECT_JOINED && q.effect.places[0].seq == 1 &&
 	    q.effect.places[1].seq == 2 &&
 	    strstr(q.reply.p, "\"messages\":[{\"UUID\":\"u\"") != NULL,
 	    "channelJoin gives messages and users");
+
+	test_users_of_channel();
+	test_messages();
+	test_read();
+	test_channels();
 
 	ok(begin(VIA_HTTP, "{\"type\":\"signIn\",\"signIn\":{\"username\":"
 	    "\"Ann\",\"password\":\"short\"}}") == STEP_ERROR &&

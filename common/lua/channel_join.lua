@@ -2,10 +2,9 @@
 -- 4 user, 5 hash of the key, 6 life of a key (ms), 7 session,
 -- 8 bridge or '', 9 lease of an HTTP session (ms), 10 channel's scope,
 -- 11 recipient or '', 12 messages wanted, 13 a UUID for a new channel,
--- 14 channels that a session may be in, 15 users wanted,
--- 16 ms until a private channel without messages is forgotten
+-- 14 channels that a session may be in, 15 users wanted
 -- OK, channel's UUID, epoch, seq, epoch and seq of the notices before this
--- join, more, total, number of users, (UUID, name in JSON, on line)..., frames
+-- join, more, total, number of users, (member of users, on line)..., frames
 local user, session, bridge, scope = ARGV[4], ARGV[7], ARGV[8], ARGV[10]
 local err = proved(user, ARGV[5], tonumber(ARGV[6]),
     bridge == '' and session or '', ARGV[9])
@@ -25,8 +24,8 @@ end
 local s, e = meta(scope)
 local m = key(scope, ':m')
 call('HSETNX', m, 'i', ARGV[13])
-if scope ~= 'g' and call('PTTL', m) < 0 then
-	call('PEXPIRE', m, ARGV[16])
+if call('PTTL', m) < SILENT_TTL then
+	call('PEXPIRE', m, SILENT_TTL)
 end
 local ns, ne = meta(scope .. '~')
 if bridge ~= '' then
@@ -38,6 +37,7 @@ if bridge == '' then
 	command(call('HGET', SYS .. 's:' .. session, 'b'), 'join', session, user,
 	    scope, e, s, ne, ns)
 end
+converses(user, scope, call('HGET', m, 't') or micro(), 'NX')
 local limit = tonumber(ARGV[12])
 local list = key(scope, ':l')
 local frames = {}
@@ -45,41 +45,10 @@ if limit > 0 then
 	frames = call('LRANGE', list, -limit, -1)
 end
 local more = call('LLEN', list) > #frames and '1' or '0'
-local users, total
-if scope:sub(1, 2) == 'p:' then
-	users = { scope:sub(3, 38) }
-	if scope:sub(40, 75) ~= users[1] then
-		users[2] = scope:sub(40, 75)
-	end
-	total = #users
-else
-	local k, wanted = key(scope, ':in'), tonumber(ARGV[15])
-	total = call('HLEN', k)
-	if total <= wanted then
-		users = call('HKEYS', k)
-	else
-		users = { user }
-		local some = call('HSCAN', k, 0, 'COUNT', wanted)[2]
-		for i = 1, #some, 2 do
-			if #users < wanted and some[i] ~= user then
-				users[#users + 1] = some[i]
-			end
-		end
-	end
-end
-local names = call('HMGET', SYS .. 'who', unpack(users))
-local online = call('HMGET', SYS .. 'online', unpack(users))
+local rows, total = people(scope, 0, tonumber(ARGV[15]), false)
 local out = { 'OK', call('HGET', m, 'i'), e, tostring(s), ne, tostring(ns),
-	more, tostring(total), tostring(#users) }
-for pass = 1, 2 do
-	for i = 1, #users do
-		if (online[i] and 1 or 2) == pass then
-			out[#out + 1] = users[i]
-			out[#out + 1] = names[i] or '""'
-			out[#out + 1] = pass == 1 and '1' or '0'
-		end
-	end
-end
+	more, tostring(total), tostring(#rows) }
+put_users(out, rows, true)
 for i = 1, #frames do
 	out[#out + 1] = frames[i]
 end

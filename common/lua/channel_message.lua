@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- 4 user, 5 hash of the key, 6 life of a key (ms), 7 channel's
 -- scope, 8 recipient or '', 9 message's UUID, 10 '1': chosen by the client,
--- 11 text in JSON, 12 messages kept, 13 how long (ms), 14 and 15 rate
+-- 11 text in JSON, 12 messages kept, 13 how long (ms), 14 and 15 rate,
+-- 16 bytes of messages kept
 -- OK, the stored frame, seq. A UUID that was stored before is not stored again.
 local user, scope, to, id = ARGV[4], ARGV[7], ARGV[8], ARGV[9]
 if not key_lives(user, ARGV[5], tonumber(ARGV[6])) then
@@ -48,7 +49,11 @@ local frame, seq = append(scope, '{"type":"channelMessage","cursor":"',
     .. '","Sender":' .. sender .. ',"RecipientUUID":"' .. to .. '",'
     .. recipient .. named(scope) .. ',"Message":' .. ARGV[11]
     .. ',"CreatedAt":"', '}}', tonumber(ARGV[12]),
-    scope:sub(1, 2) == 'p:' and tonumber(ARGV[13]) or 0)
+    tonumber(ARGV[16]), tonumber(ARGV[13]))
+converses(user, scope, micro())
+if to ~= '' and to ~= user then
+	converses(to, scope, micro())
+end
 if to ~= '' then
 	local mid = '","userUUID":"' .. user .. '","user":' .. sender
 	    .. ',"sys":{"type":"channelMessage","channelMessage":{"SenderUUID":"'

@@ -27,14 +27,20 @@
 --                           m member of users
 --   P{u:UUID}:k     zset    hash of an access key -> its end (ms)
 --   P{u:UUID}:r     string  rate of messages
+--   P{u:UUID}:c     zset    the user's conversations: scope -> when the last
+--                           message came (microseconds), the newest 1000
+--   P{u:UUID}:s     hash    scope of a conversation -> seq read up to
 --   P{SCOPE}:m :l   hash and list of a log; of a channel's notices P{SCOPE}~:m.
 --                   Of a bridge's process b:PROCESS: commands to it. What
 --                   begins with ! in u:UUID is for bridges and sent to nobody.
 --   P{SCOPE}:in     hash    UUID -> sessions in the channel (0: in grace)
+--   P{SCOPE}:by     zset    the same people as members of users: by name. A
+--                           private channel has none: its scope names the two.
 --   P{SCOPE}:d:UUID zset    UUIDs that this user chose for messages -> seq
 --
 -- Meta of a log: s last seq, e epoch, n node that last wrote, b seq at which
--- the epoch began, p epoch before, i the channel's UUID.
+-- the epoch began, p epoch before, z bytes in the list, t when the last message
+-- came (microseconds), i the channel's UUID.
 --
 -- ARGV: 1 node, 2 key prefix, 3 pub/sub prefix, 4... the script's own.
 -- Answers are flat lists; the first word is OK, AGAIN, or E with the
@@ -43,7 +49,11 @@
 local call = redis.call
 local node, P, PS = ARGV[1], ARGV[2], ARGV[3]
 local SYS = P .. '{sys}:'
-local NOTICES, NOTICE_TTL = 1000, 600000
+-- Caps of a log of notices (number, bytes, ms), and how long (ms) a channel
+-- without messages is remembered.
+local NOTICES, NOTICE_BYTES, NOTICE_TTL = 1000, 1048576, 600000
+local SILENT_TTL = 2592000000
+local CONVERSATIONS = 1000 -- of one user
 
 local time = call('TIME')
 local sec, usec = tonumber(time[1]), tonumber(time[2])
@@ -53,8 +63,13 @@ local function fail(code, payload)
 	return { 'E', code, payload or '' }
 end
 
+-- Microseconds since 1970 as text (Lua would round the number's own).
+local function micro()
+	return string.format('%.0f', sec * 1000000 + usec)
+end
+
 -- RFC 3339, UTC, microseconds: days to civil date in the Gregorian calendar.
-local function stamp()
+local function stamp(sec, usec)
 	local floor = math.floor
 	local days = floor(sec / 86400)
 	local r = sec - days * 86400
@@ -80,54 +95,112 @@ local function key(scope, part)
 	return P .. '{' .. scope .. '}' .. part
 end
 
--- Last seq, epoch, seq where it began and epoch before of a log. The epoch
--- changes when another Redis process serves than the one that last wrote.
+local function of_channel(scope)
+	return scope == 'g' or (scope:match('^[pc]:') and scope:sub(-1) ~= '~')
+end
+
+-- Last seq, epoch, seq where it began, epoch before and bytes of a log. The
+-- epoch changes when another Redis process serves than the one that last wrote.
 local function meta(scope)
 	local m = key(scope, ':m')
-	local v = call('HMGET', m, 's', 'e', 'n', 'b', 'p')
+	local v = call('HMGET', m, 's', 'e', 'n', 'b', 'p', 'z')
 	local s = tonumber(v[1]) or 0
 	if v[3] == node then
-		return s, v[2], tonumber(v[4]), v[5]
+		return s, v[2], tonumber(v[4]), v[5], tonumber(v[6])
 	end
 	local e = string.format('%x%05x', sec, usec)
 	call('HSET', m, 's', s, 'e', e, 'n', node, 'b', s, 'p', v[2] or '')
 	if not v[1] then
 		call('DEL', key(scope, ':l'))
-		if scope:sub(-1) == '~' or scope:sub(1, 2) == 'b:' then
-			call('PEXPIRE', m, NOTICE_TTL * 2)
+		call('PEXPIRE', m, of_channel(scope) and SILENT_TTL
+		    or NOTICE_TTL * 2)
+	end
+	return s, e, s, v[2] or '', tonumber(v[6])
+end
+
+-- Bytes of a list whose meta of schema 1 did not count them: from the newest
+-- on, and what is beyond most is dropped.
+local function counted(l, most)
+	local z, at = 0, call('LLEN', l)
+	while at > 0 do
+		local part = call('LRANGE', l, math.max(0, at - 16), at - 1)
+		for i = #part, 1, -1 do
+			if z > 0 and z + #part[i] > most then
+				call('LTRIM', l, at, -1)
+				return z
+			end
+			z, at = z + #part[i], at - 1
 		end
 	end
-	return s, e, s, v[2] or ''
+	return z
+end
+
+-- Drops from the head of a list of n frames and z bytes what is beyond the caps
+-- or, unless it is nil, was created before: 128 frames at most, and never the
+-- newest. Full is a little more than the caps, so that most appends drop
+-- nothing. Returns the bytes left.
+local function trimmed(l, n, z, cap, bytes, before)
+	local full = n >= cap + 64 or z > bytes
+	if z > bytes then
+		bytes = bytes - bytes / 16
+	end
+	for round = 1, (full or before) and 8 or 0 do
+		local head, k = call('LRANGE', l, 0, 15), 0
+		while k < #head and n > 1 do
+			local frame = head[k + 1]
+			local old = before and frame:sub(-80):match(
+			    '"CreatedAt":"([^"]*)"')
+			if not (full and (n > cap or z > bytes)) and
+			    not (old and old < before) then
+				break
+			end
+			k, n, z = k + 1, n - 1, z - #frame
+		end
+		if k > 0 then
+			call('LTRIM', l, k, -1)
+		end
+		if k < 16 then
+			break
+		end
+	end
+	return z
 end
 
 -- Appends pre CURSOR mid [CREATED ","seq":SEQ tail] to a log and publishes it.
--- Returns the ready frame, seq and epoch.
-local function append(scope, pre, mid, tail, cap, ttl)
-	local s, e = meta(scope)
-	s = s + 1
-	local frame
-	if tail then
-		frame = pre .. scope .. ':' .. e .. ':' .. s .. mid .. stamp()
-		    .. '","seq":' .. s .. tail
-	else
-		frame = pre .. scope .. ':' .. e .. ':' .. s .. mid
-	end
+-- The log keeps cap events of bytes in all, for ttl ms. Returns the ready
+-- frame, seq and epoch.
+local function append(scope, pre, mid, tail, cap, bytes, ttl)
+	local s, e, _, _, z = meta(scope)
 	local m, l = key(scope, ':m'), key(scope, ':l')
-	call('HSET', m, 's', s)
+	s = s + 1
+	local frame = pre .. scope .. ':' .. e .. ':' .. s .. mid
+	if tail then
+		frame = frame .. stamp(sec, usec) .. '","seq":' .. s .. tail
+	end
 	local n = call('RPUSH', l, frame)
-	if n >= cap + 64 then
-		call('LTRIM', l, n - cap, -1)
+	if n == 1 then
+		z = #frame
+	elseif z then
+		z = z + #frame
+	else
+		z = counted(l, bytes)
+		n = call('LLEN', l)
 	end
-	if ttl > 0 then
-		call('PEXPIRE', l, ttl)
-		call('PEXPIRE', m, ttl * 2)
+	z = trimmed(l, n, z, cap, bytes, tail and s % 16 == 0
+	    and stamp(sec - math.floor(ttl / 1000), usec) or nil)
+	if tail then
+		call('HSET', m, 's', s, 'z', z, 't', micro())
+	else
+		call('HSET', m, 's', s, 'z', z)
 	end
+	call('PEXPIRE', l, ttl)
+	call('PEXPIRE', m, ttl * 2)
 	call('PUBLISH', PS .. scope, e .. ' ' .. s .. ' ' .. frame)
 	return frame, s, e
 end
 
 local function notice(scope, pre, mid)
-	return append(scope, pre, mid, nil, NOTICES, NOTICE_TTL)
+	return append(scope, pre, mid, nil, NOTICES, NOTICE_BYTES, NOTICE_TTL)
 end
 
 -- Generic cell rate: nil when it passes (and is charged), else ms to wait.
@@ -169,6 +242,11 @@ end
 
 local function name_of(user)
 	return call('HGET', SYS .. 'who', user)
+end
+
+-- The user's member of the sets that are ordered by name.
+local function member_of(user)
+	return call('HGET', P .. '{u:' .. user .. '}', 'm') or user
 end
 
 local function user_json(user, name, online)
@@ -217,16 +295,14 @@ local function came(user)
 	if before then
 		return false
 	end
-	call('ZADD', SYS .. 'shown', 0, call('HGET', P .. '{u:' .. user .. '}',
-	    'm') or user)
+	call('ZADD', SYS .. 'shown', 0, member_of(user))
 	return true
 end
 
 local function offline(user)
 	call('HDEL', SYS .. 'online', user)
 	call('ZREM', SYS .. 'due', user)
-	call('ZREM', SYS .. 'shown', call('HGET', P .. '{u:' .. user .. '}', 'm')
-	    or user)
+	call('ZREM', SYS .. 'shown', member_of(user))
 	sys_signed('signOut', user, name_of(user) or '""')
 end
 
@@ -244,13 +320,90 @@ local function went(user, grace)
 	end
 end
 
+-- Both users of a private channel (twice the same: notes to self), or nil.
+local function pair(scope)
+	if scope:sub(1, 2) == 'p:' then
+		return scope:sub(3, 38), scope:sub(40, 75)
+	end
+end
+
 -- To the members of a private channel recipientUUID is the other one.
 local function addressed(scope, user)
-	if scope:sub(1, 2) ~= 'p:' then
-		return ''
+	local low, high = pair(scope)
+	return not low and '' or user == low and high or low
+end
+
+-- Counts scope among the user's conversations: at (microseconds) came its last
+-- message. only 'NX': it was not new, a conversation there already stays.
+local function converses(user, scope, at, only)
+	local own = P .. '{u:' .. user .. '}'
+	local new
+	if only then
+		new = call('ZADD', own .. ':c', only, at, scope)
+	else
+		new = call('ZADD', own .. ':c', at, scope)
 	end
-	local low, high = scope:sub(3, 38), scope:sub(40, 75)
-	return user == low and high or low
+	local over = new == 1 and call('ZCARD', own .. ':c') - CONVERSATIONS or 0
+	if over > 0 then
+		local gone = call('ZRANGE', own .. ':c', 0, over - 1)
+		call('ZREM', own .. ':c', unpack(gone))
+		call('HDEL', own .. ':s', unpack(gone))
+	end
+end
+
+-- Of the set k, the members of users from offset on, and how many it has.
+local function page(k, offset, limit)
+	local rows = {}
+	if limit > 0 then
+		rows = call('ZRANGE', k, offset, offset + limit - 1)
+	end
+	return rows, call('ZCARD', k)
+end
+
+-- The same of the people of a channel. online: only those on line.
+local function people(scope, offset, limit, online)
+	local low, high = pair(scope)
+	if not low then -- who is in has a session, so is on line
+		return page(key(scope, ':by'), offset, limit)
+	end
+	local all, rows = {}, {}
+	for _, user in ipairs(low == high and { low } or { low, high }) do
+		if not online or call('HEXISTS', SYS .. 'online', user) == 1 then
+			all[#all + 1] = member_of(user)
+		end
+	end
+	table.sort(all)
+	for i = offset + 1, math.min(offset + limit, #all) do
+		rows[#rows + 1] = all[i]
+	end
+	return rows, #all
+end
+
+-- Puts (member, on line) of rows into out, those on line first if wanted.
+local function put_users(out, rows, online_first)
+	local ids = {}
+	for i = 1, #rows do
+		ids[i] = rows[i]:match('\n([^\n]*)\n') or rows[i]
+	end
+	local online = #ids > 0 and call('HMGET', SYS .. 'online', unpack(ids))
+	for pass = online_first and 1 or 0, online_first and 2 or 0 do
+		for i = 1, #rows do
+			if pass == 0 or (online[i] and 1 or 2) == pass then
+				out[#out + 1] = rows[i]
+				out[#out + 1] = online[i] and '1' or '0'
+			end
+		end
+	end
+end
+
+-- The error to answer when the channel that is to be read is none.
+local function no_channel(scope, to)
+	if to ~= '' and not name_of(to) then
+		return fail('7', 'recipientUUID')
+	end
+	if scope:sub(1, 2) == 'c:' and call('EXISTS', key(scope, ':m')) == 0 then
+		return fail('7', 'channel')
+	end
 end
 
 -- One more session of user in the channel; tells the others of the first.
@@ -262,6 +415,9 @@ local function entered(scope, user, name)
 		call('ZREM', SYS .. 'due', scope .. '\n' .. user)
 	end
 	if not before then
+		if not pair(scope) then
+			call('ZADD', key(scope, ':by'), 0, member_of(user))
+		end
 		notice(scope .. '~', '{"type":"sys","cursor":"',
 		    '","userUUID":"' .. user .. '","user":'
 		    .. user_json(user, name, true)
@@ -272,6 +428,9 @@ end
 
 local function outside(scope, user)
 	call('HDEL', key(scope, ':in'), user)
+	if not pair(scope) then
+		call('ZREM', key(scope, ':by'), member_of(user))
+	end
 	call('ZREM', SYS .. 'due', scope .. '\n' .. user)
 	notice(scope .. '~', '{"type":"channelLeave","cursor":"',
 	    '","userUUID":"' .. user .. '","channelLeave":{"recipientUUID":"'
@@ -425,7 +584,7 @@ local function keys_end(user, hashes, stays)
 		call('ZREM', P .. '{u:' .. user .. '}:k', unpack(hashes))
 		append('u:' .. user, '!' .. stays .. '\n'
 		    .. table.concat(hashes, '\n') .. '\n', '', nil, NOTICES,
-		    NOTICE_TTL)
+		    NOTICE_BYTES, NOTICE_TTL)
 	end
 end
 
@@ -474,6 +633,6 @@ end
 local function command(bridge, ...)
 	if bridge then
 		append('b:' .. bridge:sub(1, 36), table.concat({ ... }, '\n')
-		    .. '\n', '', nil, NOTICES, NOTICE_TTL)
+		    .. '\n', '', nil, NOTICES, NOTICE_BYTES, NOTICE_TTL)
 	end
 end
