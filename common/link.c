@@ -177,7 +177,7 @@ on_written(uv_write_t *w, int status)
 	struct conn *c = w->data;
 
 	c->busy = false;
-	buf_reset(&c->writing);
+	buf_clear(&c->writing);
 	if (status < 0 && c->link != NULL)
 		link_drop(c->link);
 }
