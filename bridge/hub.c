@@ -640,6 +640,20 @@ followed_new(struct hub *h, const struct scope *s, const struct place *from)
 	return f;
 }
 
+/* The ring begins behind the place of a new member: what was done over HTTP is
+ * heard of later than what was done after it here. Read anew from there on; the
+ * others keep their places. */
+static void
+reach_back(struct followed *f, uint64_t seq)
+{
+	ring_reset(&f->ring, seq);
+	if (f->state == RING_SUBSCRIBING)
+		return;
+	f->id = ++f->hub->ids;
+	f->reading = false;
+	ring_read(f);
+}
+
 bool
 hub_follow(struct hub *h, struct member *m, const struct scope *s,
     const struct place *from)
@@ -685,9 +699,9 @@ hub_follow(struct hub *h, struct member *m, const struct scope *s,
 		m->epoch[0] = '\0';
 	else if (f->state == RING_LIVE)
 		ring_read(f);
-	if (f->epoch[0] == '\0' && from->seq < f->ring.last &&
-	    f->state == RING_SUBSCRIBING)
-		ring_reset(&f->ring, from->seq);
+	if (from->seq + 1 < f->ring.first && strcmp(from->epoch,
+	    f->epoch[0] != '\0' ? f->epoch : f->members[0]->epoch) == 0)
+		reach_back(f, from->seq);
 	return true;
 }
 

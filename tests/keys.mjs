@@ -91,6 +91,35 @@ await http('signOut', f[0].key);
 await gone(f[0].user);
 ok(true, 'closed with 4001 counts at once, too');
 
+// So does a session over HTTP, and the poll that waits in it is answered.
+const poller = await signIn('iris');
+await http('channelJoin', poller.accessKey, {}, { sessionUUID: poller.sessionUUID });
+const rival = await byName(2, 'iris');
+let { cursor } = (await http('events', poller.accessKey, { wait: 0 }, { sessionUUID: poller.sessionUUID })).events;
+for (let more = true; more;) {
+  const { events } = await http('events', poller.accessKey, { since: cursor, wait: 0 }, { sessionUUID: poller.sessionUUID });
+  ({ cursor } = events);
+  more = events.more || events.frames.length > 0;
+}
+const parked = http('events', poller.accessKey, { since: cursor, wait: 20 }, { sessionUUID: poller.sessionUUID });
+await until('the poll to wait', async () => await cli('HGET', `palaver:{sys}:s:${poller.sessionUUID}`, 'w') !== '');
+at = Date.now();
+await http('signOut', poller.accessKey);
+await parked;
+ok(Date.now() - at < 1000, `a poll that waits is answered after ${Date.now() - at} ms`);
+is((await http('events', poller.accessKey, { since: cursor }, { sessionUUID: poller.sessionUUID })).error.code, 4, 'and then it is error 4');
+ok(!watcher.frames.some((x) => x.sys?.signOut?.uuid === rival.user), 'the user is on line by another session');
+await rival.ask({ type: 'signOut' });
+await gone(rival.user);
+ok(true, 'and off line with that one');
+const mover = await signIn('jack');
+const moved = await http('password', mover.accessKey, { password: PASSWORD, newPassword: 'secret456' }, { sessionUUID: mover.sessionUUID });
+is((await http('channelJoin', moved.authorized.accessKey, {}, { sessionUUID: mover.sessionUUID })).status, 200, 'password leaves the session over HTTP that asked');
+await http('signOut', moved.authorized.accessKey);
+await gone(moved.authorized.userUUID);
+ok(true, 'which ends with its new key');
+is(await cli('EXISTS', `palaver:{u:${rival.user}}:h`, `palaver:{u:${moved.authorized.userUUID}}:h`), '0', 'nothing is left of them');
+
 // Sixteen keys.
 const g = await byName(1, 'gwen');
 const second = await byName(2, 'gwen');

@@ -63,6 +63,7 @@ if session_begun(session, user, bridge, ARGV[15]) then
 end
 local ss, se = meta('sys')
 if bridge == '' then
+	call('HSET', hkey .. ':h', session, hash)
 	call('HSET', SYS .. 's:' .. ARGV[13], 'o', se .. ' ' .. ss .. ' ' .. ue
 	    .. ' ' .. us)
 end

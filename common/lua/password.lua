@@ -23,8 +23,11 @@ forgive(SYS .. 'g:' .. ARGV[13], tonumber(ARGV[14]), tonumber(ARGV[15]))
 keys_end(user, call('ZRANGE', hkey .. ':k', 0, -1), session)
 key_add(user, hash, ttl)
 if bridge == '' and session ~= '' then
-	command(call('HGET', SYS .. 's:' .. session, 'b'), 'key', session, user,
-	    hash, tostring(ttl))
+	local of = call('HGET', SYS .. 's:' .. session, 'b')
+	command(of, 'key', session, user, hash, tostring(ttl))
+	if not of then
+		call('HSET', hkey .. ':h', session, hash)
+	end
 end
 local ss, se = meta('sys')
 local us, ue = meta('u:' .. user)

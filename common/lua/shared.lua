@@ -26,6 +26,7 @@
 --   P{u:UUID}       hash    p password's hash, c created (ms), f folded name,
 --                           m member of users
 --   P{u:UUID}:k     zset    hash of an access key -> its end (ms)
+--   P{u:UUID}:h     hash    HTTP session -> hash of the key it signed in by
 --   P{u:UUID}:r     string  rate of messages
 --   P{u:UUID}:c     zset    the user's conversations: scope -> when the last
 --                           message came (microseconds), the newest 1000
@@ -520,6 +521,7 @@ local function session_ended(session, grace)
 		call('SREM', SYS .. 'b:' .. of.b, session)
 	else
 		call('ZREM', SYS .. 'polls', session)
+		call('HDEL', P .. '{u:' .. (of.u or '') .. '}:h', session)
 	end
 	if of.u then
 		went(of.u, grace)
@@ -578,13 +580,25 @@ local function session_entered(session, user, name, scope, most, place)
 end
 
 -- Keys of user are dead: all bridges are to close the sessions that signed in
--- by them, but the one that stays ('': none). Told by the user's own log.
+-- by them, but the one that stays ('': none). Told by the user's own log. Those
+-- over HTTP end as well; beyond a hundred they run out by themselves.
 local function keys_end(user, hashes, stays)
 	if #hashes > 0 then
 		call('ZREM', P .. '{u:' .. user .. '}:k', unpack(hashes))
 		append('u:' .. user, '!' .. stays .. '\n'
 		    .. table.concat(hashes, '\n') .. '\n', '', nil, NOTICES,
 		    NOTICE_BYTES, NOTICE_TTL)
+		local dead, left_over = {}, 100
+		for i = 1, #hashes do
+			dead[hashes[i]] = true
+		end
+		local by = call('HGETALL', P .. '{u:' .. user .. '}:h')
+		for i = 1, #by, 2 do
+			if dead[by[i + 1]] and by[i] ~= stays and left_over > 0 then
+				left_over = left_over - 1
+				session_ended(by[i], 0)
+			end
+		end
 	end
 end
 
