@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* password: the old one is verified at the cost of a sign-in (its rate is
- * charged first), the new one hashed, both off the loop; then, if the old one is
+/* password: the old one is verified at the cost of a sign-in, whose rate is
+ * charged first, the new one hashed, both off the loop; then, if the old one is
  * still what was verified, it is replaced and every key but a new one is dead.
  * The session stays, with the new key. */
 #include "op.h"

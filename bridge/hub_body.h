@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* The bodies of the hub and of a ring that is followed, and what its files
+ * share: hub.c (who follows what), hub_read.c (from Redis into the rings),
+ * hub_send.c (out of them to the sessions). For those files only; others see
+ * hub.h. */
+#ifndef PALAVER_HUB_BODY_H
+#define PALAVER_HUB_BODY_H
+
+#include "buf.h"
+#include "hub.h"
+#include "ring.h"
+
+#define RETRY 500         /* ms until a failed read is tried again */
+
+/* What a ring does about Redis:
+ *
+ *   SUBSCRIBING --acknowledged--> READING --caught up--> LIVE
+ *        ^                          ^  |                   |
+ *        |                          |  +-failed: RETRYING  | hole, epoch
+ *        +------ connection lost ---+<---------------------+
+ */
+enum ring_state { RING_SUBSCRIBING, RING_READING, RING_RETRYING, RING_LIVE };
+
+struct followed {
+	struct scope scope; /* first: the tree compares it */
+	struct hub *hub;
+	enum ring_state state;
+	struct ring ring;
+	char epoch[EPOCH_MAX]; /* "": no place yet */
+	uint64_t wanted;       /* highest seq heard of while not LIVE */
+	struct member **members;
+	size_t nmembers, room;
+	bool thins;            /* its events are notices, which are thinned */
+	bool dirty;
+	uint64_t dirty_from;   /* the last seq before this turn's events */
+	struct followed *next_dirty;
+	bool reading;          /* a read is on its way: not to be freed */
+	uint64_t id;           /* of this life of the ring */
+};
+
+struct hub {
+	uv_loop_t *loop;
+	const struct conf *conf;
+	struct store *store;
+	struct feed *feed;
+	struct hub_handler handler;
+	void *tree;               /* of struct followed, by scope */
+	struct followed *dirty;
+	uv_check_t turn_end;
+	uv_timer_t retry;
+	struct buf channel;       /* scratch: a pub/sub channel's name */
+	size_t prefix;            /* bytes of its prefix */
+	struct buf frames;        /* scratch: what is being sent */
+	struct member own;        /* in this bridge's log; of no session */
+	struct place handled;     /* all of that log up to it was handed over */
+	int handles;              /* to be closed before hub is freed */
+	uint64_t ids;
+	bool closing;
+};
+
+/* ---- hub.c ---- */
+
+/* The ring of that scope, or NULL; one that nobody follows may still be there,
+ * as long as a read of it is on its way. */
+struct followed *hub_find(const struct hub *h, const struct scope *s);
+/* Frees a ring that nobody follows, once no read of it is on its way. */
+void hub_forget(struct followed *f);
+/* This bridge's own log, not sessions'. */
+bool ring_is_own(const struct followed *f);
+/* An event of a user's own log that is not for sessions, but about them. */
+bool ring_is_keys(const struct followed *f, struct span text);
+/* Everyone's notices, or a channel's. */
+bool ring_is_notices(const struct followed *f);
+
+/* ---- hub_read.c ---- */
+
+/* What feed is to call. */
+struct feed_handler hub_feed_handler(struct hub *h);
+/* Reads on from the ring's end; a ring that has no place yet, from where its
+ * first member stands. */
+void ring_read(struct followed *f);
+void ring_set_state(struct followed *f, enum ring_state to);
+/* Reads again what could not be read. */
+void hub_on_retry(uv_timer_t *t);
+
+/* ---- hub_send.c ---- */
+
+/* The ring has news behind the seq from: it goes out at the end of the turn. */
+void ring_set_dirty(struct followed *f, uint64_t from);
+void hub_turn_end(uv_check_t *handle);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* Out of the rings: what arrived in one turn of the loop leaves in one send for
+ * each session, the same bytes for all where that is so. */
+#include "hub_body.h"
+
+void
+ring_set_dirty(struct followed *f, uint64_t from)
+{
+	if (f->dirty)
+		return;
+	f->dirty = true;
+	f->dirty_from = from;
+	f->next_dirty = f->hub->dirty;
+	f->hub->dirty = f;
+}
+
+/* Whether a notice goes to m however many there are: its own user's. */
+static bool
+always(const struct ring_frame *e, const struct thin *t)
+{
+	return e->user == 0 || memcmp(e->bytes + e->user, t->user,
+	    UUID_LEN) == 0;
+}
+
+/* Whether all that m has not had of its ring may go to it. */
+static bool
+passes(struct hub *h, const struct member *m)
+{
+	const struct ring *r = &m->of->ring;
+	struct thin *t;
+	unsigned others = 0;
+
+	if (!m->of->thins)
+		return true;
+	t = h->handler.thin(m->session);
+	for (uint64_t q = m->seq + 1; q <= r->last; q++)
+		others += !always(ring_at(r, q), t);
+	return thin_passes(t, &h->conf->notice_rate, others, uv_now(h->loop));
+}
+
+static void
+gather_always(struct hub *h, const struct member *m, struct buf *out)
+{
+	const struct ring *r = &m->of->ring;
+	const struct thin *t = h->handler.thin(m->session);
+
+	for (uint64_t q = m->seq + 1; q <= r->last; q++)
+		if (always(ring_at(r, q), t))
+			buf_add(out, ring_at(r, q)->bytes, ring_at(r, q)->n);
+}
+
+/* Appends what m has not had. A user's own notices are passed on one by one:
+ * some are not for a session that follows the channel they speak of. */
+static bool
+gather(struct hub *h, struct member *m, struct buf *out)
+{
+	struct followed *f = m->of;
+	const struct ring *r = &f->ring;
+
+	if (f->state != RING_LIVE || m->seq >= r->last)
+		return true;
+	if (f->scope.text[0] != 'u') {
+		if (m->seq + 1 < r->first)
+			return false;
+		if (passes(h, m))
+			ring_copy(r, m->seq, out);
+		else
+			gather_always(h, m, out);
+	} else {
+		if (m->seq + 1 < r->first)
+			m->seq = r->first - 1;
+		for (uint64_t q = m->seq + 1; q <= r->last; q++) {
+			const struct ring_frame *e = ring_at(r, q);
+			struct span text = { e->bytes + e->head,
+				e->n - e->head };
+
+			if (!ring_is_keys(f, text) &&
+			    !h->handler.skips(m->session, text))
+				buf_add(out, e->bytes, e->n);
+		}
+	}
+	m->seq = r->last;
+	return true;
+}
+
+void
+hub_catch_up(struct hub *h, struct session *s)
+{
+	size_t n;
+	struct member **members;
+
+	if (!h->handler.ready(s))
+		return;
+	members = h->handler.members(s, &n);
+	buf_reset(&h->frames);
+	h->frames.oom = false;
+	for (size_t i = 0; i < n; i++) {
+		if (!gather(h, members[i], &h->frames) || h->frames.oom) {
+			h->handler.lost(s);
+			return;
+		}
+	}
+	if (h->frames.n != 0)
+		h->handler.send(s, h->frames.p, h->frames.n);
+}
+
+/* m gets what all get, unless it is thinned. */
+static void
+send_shared(struct hub *h, struct member *m, const struct buf *shared)
+{
+	const struct buf *out = shared;
+
+	if (!passes(h, m)) {
+		buf_reset(&h->frames);
+		h->frames.oom = false;
+		gather_always(h, m, &h->frames);
+		out = &h->frames;
+	}
+	if (out->oom) {
+		h->handler.lost(m->session);
+		return;
+	}
+	m->seq = m->of->ring.last;
+	if (out->n != 0)
+		h->handler.send(m->session, out->p, out->n);
+}
+
+/* The usual case: one ring has news and everybody stands at the same place, so
+ * that the same bytes go to all. Any other session is caught up by itself. */
+static void
+fan_out(struct hub *h, struct followed *f, struct buf *shared)
+{
+	bool alone = h->dirty == NULL && f->scope.text[0] != 'u';
+
+	buf_reset(shared);
+	if (alone && !ring_copy(&f->ring, f->dirty_from, shared))
+		alone = false;
+	/* From the end: a session that is lost leaves the list. */
+	for (size_t i = f->nmembers; i-- > 0;) {
+		struct member *m;
+
+		if (i >= f->nmembers)
+			continue;
+		m = f->members[i];
+		if (m->seq >= f->ring.last)
+			continue;
+		if (alone && !shared->oom && m->seq == f->dirty_from) {
+			if (!h->handler.ready(m->session))
+				continue;
+			send_shared(h, m, shared);
+		} else {
+			hub_catch_up(h, m->session);
+		}
+	}
+}
+
+void
+hub_turn_end(uv_check_t *handle)
+{
+	struct hub *h = handle->data;
+	struct buf shared = { 0 };
+	struct followed *f;
+
+	if (h->dirty == NULL)
+		return;
+	while ((f = h->dirty) != NULL) {
+		h->dirty = f->next_dirty;
+		f->dirty = false;
+		if (f->state == RING_LIVE)
+			fan_out(h, f, &shared);
+	}
+	buf_clear(&shared);
+}
