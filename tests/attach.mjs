@@ -147,6 +147,23 @@ is((await signIn('ann', { sessionUUID: out.uuid })).error.code, 4, 'and it canno
 await out.ask({ type: 'signIn', signIn: { username: 'crowd0', password: 'secret123' } }, 'authorized');
 is(await online('crowd0'), true, 'but signs in by itself');
 
+// A join on the WebSocket and a signOut over HTTP at once: nothing is left.
+let clean = 0;
+for (let n = 0; n < 20; n += 1) {
+  const zoe = await waiting(1 + (n % 2));
+  await signIn('zoe', { sessionUUID: zoe.uuid });
+  await zoe.next('authorized');
+  const second = (await signIn('zoe')).authorized;
+  zoe.send({ type: 'channelJoin', id: 'j', channelJoin: { channel: 'zoo' } });
+  await Promise.all([until('an answer', () => zoe.frames.some((f) => f.id === 'j')), post(url, 'signOut', { accessKey: second.accessKey, sessionUUID: zoe.uuid })]);
+  await until('the sign-out', async () => (await zoe.ask({ type: 'users', id: 'z' }, 'error').catch(() => null))?.error.code === 4);
+  await until('no record', async () => !await known(zoe.uuid) && await cli('HEXISTS', 'palaver:{c:zoo}:in', second.userUUID) === '0');
+  clean += zoe.code === 0;
+  zoe.ws.close();
+}
+is(clean, 20, 'a join and a signOut at once leave nothing behind');
+is(await online('zoe'), false, 'and nobody on line');
+
 // A bridge that dies takes its sessions along.
 is(await online('crowd1'), true, 'a session of the other bridge is on line');
 const orphan = await waiting(2);

@@ -10,9 +10,9 @@ end
 if bridge ~= '' and not leased(bridge, session) then
 	return fail('20', 'lease')
 end
-session_left(session, user, scope, 0)
 if bridge == '' then
 	command(call('HGET', SYS .. 's:' .. session, 'b'), 'leave', session, user,
 	    scope)
 end
+session_left(session, user, scope, 0)
 return { 'OK' }

@@ -584,10 +584,10 @@ end
 -- over HTTP end as well; beyond a hundred they run out by themselves.
 local function keys_end(user, hashes, stays)
 	if #hashes > 0 then
-		call('ZREM', P .. '{u:' .. user .. '}:k', unpack(hashes))
 		append('u:' .. user, '!' .. stays .. '\n'
 		    .. table.concat(hashes, '\n') .. '\n', '', nil, NOTICES,
 		    NOTICE_BYTES, NOTICE_TTL)
+		call('ZREM', P .. '{u:' .. user .. '}:k', unpack(hashes))
 		local dead, left_over = {}, 100
 		for i = 1, #hashes do
 			dead[hashes[i]] = true
