@@ -66,6 +66,8 @@ static const struct setting table[] = {
 	{ "sign_in_rate", KIND_RATE, AT(sign_in_rate), "10/60", 0, 0, NULL,
 	    "wrong passwords for a name from an address, count/seconds; 0:"
 	    " no limit" },
+	{ "sign_up_rate", KIND_RATE, AT(sign_up_rate), "100/3600", 0, 0, NULL,
+	    "users made from an address" },
 	{ "request_rate", KIND_RATE, AT(request_rate), "300/10", 0, 0, NULL,
 	    "requests of a WebSocket, or of a user over HTTP" },
 	{ "sign_in_within", KIND_NUMBER, AT(sign_in_within), "60", 1, 86400,

@@ -41,6 +41,7 @@ struct conf {
 	bool sign_up;        /* signIn and signUp may create users */
 	struct rate message_rate; /* messages per user, default 30/10 */
 	struct rate sign_in_rate; /* failures per user and address, 10/60 */
+	struct rate sign_up_rate; /* new users per address, 100/3600 */
 	struct rate request_rate; /* per session, HTTP: per user, 300/10 */
 	unsigned sign_in_within; /* s that a WebSocket may be nobody's, 60 */
 	unsigned address_connections; /* WebSockets of an address, 200; 0: any

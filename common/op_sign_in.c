@@ -30,6 +30,7 @@ static enum step
 grant(struct request *q, const char *mode, struct span name)
 {
 	struct buf json = { 0 };
+	char address[KEY_HASH_LEN + 1];
 
 	q->stage = STAGE_GRANT;
 	if (strcmp(mode, "key") != 0)
@@ -51,6 +52,12 @@ grant(struct request *q, const char *mode, struct span name)
 	op_call_guess(q);
 	call_uint(&q->call, q->conf->presence_grace);
 	call_str(&q->call, q->attach ? "1" : "");
+	access_key_hash(span_of(q->actor.client.key), address);
+	call_str(&q->call, address);
+	/* A shared address is that of many, who would count as one. */
+	call_uint(&q->call, q->actor.client.shared ? 0 :
+	    q->conf->sign_up_rate.count);
+	call_uint(&q->call, q->conf->sign_up_rate.seconds);
 	if (json.oom)
 		q->call.text.oom = true;
 	buf_clear(&json);
@@ -100,6 +107,9 @@ build(struct request *q)
 	}
 	if (read_names(q, &name) == STEP_ERROR)
 		return STEP_ERROR;
+	/* Who may not make a user learns nothing of those who are there. */
+	if (q->op == &op_sign_up && !q->conf->sign_up)
+		return op_fail(q, ERR_FORBIDDEN, "signUp");
 	if (q->stage != STAGE_HASH)
 		return find(q, name);
 	if (!q->hash_fits)
@@ -118,8 +128,6 @@ found(struct request *q, const struct answer *a)
 		return op_fail(q, ERR_FAULT, NULL);
 	if (a->v[1].n != 0 && q->op == &op_sign_up)
 		return op_fail(q, ERR_TAKEN, "username");
-	if (a->v[1].n == 0 && !q->conf->sign_up && q->op == &op_sign_up)
-		return op_fail(q, ERR_FORBIDDEN, "signUp");
 	/* A name that is not there and may not be made costs a hash as well,
 	 * and is answered like a wrong password. */
 	snprintf(q->found_user, sizeof(q->found_user), "%.*s",

@@ -131,9 +131,18 @@ op_read_since(struct request *q, struct buf *out)
 void
 op_call(struct request *q, enum script script)
 {
+	struct buf proof = { 0 };
+
 	call_begin(&q->call, script, q->conf);
 	call_str(&q->call, q->actor.user);
-	call_str(&q->call, q->actor.key_hash);
+	buf_str(&proof, q->actor.key_hash);
+	if (q->actor.via == VIA_HTTP && proof.n != 0)
+		buf_fmt(&proof, " %u %u", q->conf->request_rate.count,
+		    q->conf->request_rate.seconds);
+	call_arg(&q->call, buf_peek(&proof));
+	if (proof.oom)
+		q->call.text.oom = true;
+	buf_clear(&proof);
 	call_uint(&q->call, (uint64_t)q->conf->key_life * 1000);
 }
 

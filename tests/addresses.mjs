@@ -115,6 +115,34 @@ for (const address of ['', '6.6.6.6', '192.0.2.9', '127.0.0.1', 'unix:', 'garbag
 }
 is(await signIn(socket('strict-bridge'), 'hal', '192.0.2.9'), 'authorized', 'nobody can lock another out of his name');
 
+// ---- new users ----
+
+await startResponder('few', { PALAVER_SIGN_UP_RATE: '2/3600' });
+await startBridge('few-bridge', { PALAVER_SIGN_UP_RATE: '2/3600' });
+const few = await startNginx(['few'], ['few-bridge'], 'few-nginx');
+const made = async (name, address, type = 'signUp') => {
+  const r = await post(few, type, { [type]: { username: name, password: RIGHT } }, from(address).headers);
+  return r.error?.code ?? r.type;
+};
+is(await made('new1', '192.0.2.1'), 'authorized', 'signUp');
+is(await made('new2', '192.0.2.1', 'signIn'), 'authorized', 'signIn that makes a user');
+const beyond = await post(few, 'signUp', { signUp: { username: 'new3', password: RIGHT } }, from('192.0.2.1').headers);
+is([beyond.status, beyond.error.code, beyond.retryAfter === beyond.error.payload, Number(beyond.retryAfter) > 600].join(), '429,9,true,true', 'beyond sign_up_rate is 429 with Retry-After');
+is(await made('new3', '192.0.2.1', 'signIn'), 9, 'by signIn as well');
+is(await signIn(socket('few-bridge'), 'new3', '192.0.2.1'), 9, 'and by WebSocket');
+is(await made('new1', '192.0.2.1', 'signIn'), 'authorized', 'whoever is there signs in from there');
+is(await made('new3', '192.0.2.2'), 'authorized', 'others may still be made elsewhere');
+for (let i = 0; i < 4; i += 1) await made(`local${i}`, '');
+is(await made('local5', ''), 'authorized', 'a trusted address stands for many, and is not counted');
+
+// ---- where nobody may be made ----
+
+await startResponder('closed', { PALAVER_SIGN_UP: 'off', PALAVER_SIGN_IN_RATE: '0', PALAVER_PASSWORD_COST: 'interactive' });
+await startBridge('closed-bridge');
+const closed = await startNginx(['closed'], ['closed-bridge'], 'closed-nginx');
+is((await post(closed, 'signUp', { signUp: { username: 'ann', password: RIGHT } })).error.code, 10, 'signUp is error 10, whether the name is there');
+is((await post(closed, 'signUp', { signUp: { username: 'nobody', password: RIGHT } })).error.code, 10, 'or not');
+
 // ---- a failure is what was wrong ----
 
 const many = await Promise.all(Array.from({ length: 3 }, () => signIn(bridge, 'gus', '192.0.2.1')));
@@ -122,4 +150,4 @@ ok(many.every((t) => t === 'authorized'), 'right passwords at once are no failur
 for (let i = 0; i < 6; i += 1) await signIn(bridge, 'gus', '192.0.2.1');
 is(await signIn(bridge, 'gus', '192.0.2.1'), 'authorized', 'nor many of them');
 
-await end('responder', 'bridge', 'strict', 'strict-bridge', 'alone', 'tcp');
+await end('responder', 'bridge', 'strict', 'strict-bridge', 'alone', 'tcp', 'few', 'few-bridge', 'closed', 'closed-bridge');

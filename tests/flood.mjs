@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { startRedis, startResponder, startBridge, startNginx, freePort, post, Client, ok, is, until, end, work } from './lib.mjs';
 
 await startRedis();
-await startResponder('responder', { PALAVER_REQUEST_RATE: '5/600', PALAVER_MESSAGE_RATE: '2/600' });
+await startResponder('responder', { PALAVER_REQUEST_RATE: '5/600', PALAVER_MESSAGE_RATE: '2/600', PALAVER_SIGN_UP_RATE: '0' });
 await startBridge('bridge');
 const url = await startNginx(['responder'], ['bridge']);
 await startBridge('strict', { PALAVER_REQUEST_RATE: '20/5', PALAVER_MESSAGE_RATE: '3/600', PALAVER_SIGN_IN_WITHIN: '1' });
@@ -133,12 +133,24 @@ is((await third.next('ack')).type, 'ack', 'and others may talk');
 
 // ---- over HTTP ----
 
-const http1 = (await post(url, 'signUp', { signUp: { username: 'web', password: 'a password' } })).authorized.accessKey;
+const web = (await post(url, 'signUp', { signUp: { username: 'web', password: 'a password' } })).authorized;
+const http1 = web.accessKey;
 const http2 = (await post(url, 'signUp', { signUp: { username: 'web2', password: 'a password' } })).authorized.accessKey;
 const talk = (key) => post(url, 'channelMessage', { accessKey: key, channelMessage: { message: 'x' } });
 is([await talk(http1), await talk(http1)].map((r) => r.status).join(), '200,200', 'messages over HTTP');
 const much = await talk(http1);
 is([much.status, much.error.code, much.retryAfter === much.error.payload && Number(much.retryAfter) > 100].join(), '429,9,true', 'beyond message_rate are 429 with Retry-After');
+
+is((await post(url, 'users', { accessKey: http1 })).status, 200, 'who may still ask');
+const asked = [];
+for (let i = 0; i < 3; i += 1) asked.push(await post(url, 'users', { accessKey: http1 }));
+is(asked.map((r) => r.status).join(), '200,429,429', 'requests of a user beyond request_rate are 429 as well');
+is([asked[2].error.code, asked[2].retryAfter === asked[2].error.payload && Number(asked[2].retryAfter) > 100].join(), '9,true', 'with Retry-After');
+for (const type of ['channelJoin', 'channelLeave', 'channels', 'channelMessages', 'channelRead', 'channelMessage', 'users']) {
+  is((await post(url, type, { accessKey: http1, sessionUUID: web.sessionUUID, [type]: { seq: 1, message: 'x', recipientUUID: '' } })).status, 429, `${type} counts`);
+}
+is((await post(url, 'signIn', { signIn: { accessKey: http1 } })).status, 200, 'the key signs in all the same');
+is((await post(url, 'users', { accessKey: http2 })).status, 200, 'and others may ask');
 
 // ---- connections ----
 

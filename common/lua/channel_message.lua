@@ -5,8 +5,9 @@
 -- 16 bytes of messages kept
 -- OK, the stored frame, seq. A UUID that was stored before is not stored again.
 local user, scope, to, id = ARGV[4], ARGV[7], ARGV[8], ARGV[9]
-if not key_lives(user, ARGV[5], tonumber(ARGV[6])) then
-	return fail('4')
+local denied = proved(user, ARGV[5], tonumber(ARGV[6]), '', 0)
+if denied then
+	return denied
 end
 local name = name_of(user)
 if not name then

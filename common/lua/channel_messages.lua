@@ -3,8 +3,9 @@
 -- scope, 8 recipient or '', 9 seq before which, or '', 10 messages wanted
 -- OK, more, frames...
 local scope, limit = ARGV[7], tonumber(ARGV[10])
-if ARGV[5] ~= '' and not key_lives(ARGV[4], ARGV[5], tonumber(ARGV[6])) then
-	return fail('4')
+local denied = proved(ARGV[4], ARGV[5], tonumber(ARGV[6]), '', 0)
+if denied then
+	return denied
 end
 local err = no_channel(scope, ARGV[8])
 if err then

@@ -4,8 +4,9 @@
 -- channel's names as members in JSON
 -- OK, seq read up to: never backwards, never beyond the channel's
 local user, scope = ARGV[4], ARGV[7]
-if ARGV[5] ~= '' and not key_lives(user, ARGV[5], tonumber(ARGV[6])) then
-	return fail('4')
+local denied = proved(user, ARGV[5], tonumber(ARGV[6]), '', 0)
+if denied then
+	return denied
 end
 local err = no_channel(scope, ARGV[8])
 if err then

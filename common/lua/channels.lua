@@ -4,8 +4,9 @@
 -- OK, total, (scope, seq, read up to, last message's time, of a private channel
 -- the other one's name in JSON and '1' on line)...
 local user, offset = ARGV[4], tonumber(ARGV[7])
-if ARGV[5] ~= '' and not key_lives(user, ARGV[5], tonumber(ARGV[6])) then
-	return fail('4')
+local denied = proved(user, ARGV[5], tonumber(ARGV[6]), '', 0)
+if denied then
+	return denied
 end
 local own = P .. '{u:' .. user .. '}'
 local found = call('ZREVRANGE', own .. ':c', 0, -1, 'WITHSCORES')

@@ -7,6 +7,7 @@
 -- 15 lease of an HTTP session (ms)  16 hash of name and address, to forgive
 -- 17, 18 its rate  19 grace (ms) of whom a WebSocket was signed in as before
 -- 20 '1': over HTTP for a WebSocket's session that is nobody's
+-- 21 hash of the address, 22, 23 its rate of new users
 -- OK, user, name in JSON, end of the key (ms), created, epoch and seq of sys,
 -- of the user's log, own sys frame or '', ms that the key lives. AGAIN: another
 -- won the name, or the password changed meanwhile.
@@ -31,6 +32,11 @@ local name
 if mode == 'new' then
 	if call('HEXISTS', SYS .. 'names', ARGV[6]) == 1 then
 		return { 'AGAIN' }
+	end
+	local wait = rate(SYS .. 'a:' .. ARGV[21], tonumber(ARGV[22]),
+	    tonumber(ARGV[23]))
+	if wait then
+		return fail('9', wait_seconds(wait))
 	end
 	name = ARGV[8]
 	local member = ARGV[6] .. '\n' .. user .. '\n' .. ARGV[7]

@@ -23,11 +23,13 @@
 --                           or is reaped. A WebSocket's that is nobody's yet has
 --                           b and a TTL only.
 --   P{sys}:g:H      string  rate of wrong passwords (H: hash of name, address)
+--   P{sys}:a:H      string  rate of new users (H: hash of address)
 --   P{u:UUID}       hash    p password's hash, c created (ms), f folded name,
 --                           m member of users
 --   P{u:UUID}:k     zset    hash of an access key -> its end (ms)
 --   P{u:UUID}:h     hash    HTTP session -> hash of the key it signed in by
 --   P{u:UUID}:r     string  rate of messages
+--   P{u:UUID}:q     string  rate of requests over HTTP
 --   P{u:UUID}:c     zset    the user's conversations: scope -> when the last
 --                           message came (microseconds), the newest 1000
 --   P{u:UUID}:s     hash    scope of a conversation -> seq read up to
@@ -49,6 +51,16 @@
 -- and the publish is the last thing that an append does.
 local call = redis.call
 local node, P, PS = ARGV[1], ARGV[2], ARGV[3]
+
+-- Over HTTP the hash of the key comes with what its user may ask: HASH COUNT
+-- SECONDS.
+local asks, asks_in
+if ARGV[5] then
+	local hash, count, seconds = ARGV[5]:match('^(%S+) (%d+) (%d+)$')
+	if hash then
+		ARGV[5], asks, asks_in = hash, tonumber(count), tonumber(seconds)
+	end
+end
 local SYS = P .. '{sys}:'
 -- Caps of a log of notices (number, bytes, ms), and how long (ms) a channel
 -- without messages is remembered.
@@ -626,6 +638,10 @@ local function proved(user, hash, ttl, session, lease)
 	end
 	if not key_lives(user, hash, ttl) then
 		return fail('4')
+	end
+	local wait = asks and rate(P .. '{u:' .. user .. '}:q', asks, asks_in)
+	if wait then
+		return fail('9', wait_seconds(wait))
 	end
 	if session ~= '' then
 		local of = call('HMGET', SYS .. 's:' .. session, 'u', 'b')

@@ -3,8 +3,9 @@
 -- 8 limit, 9 '1': only those on line, 10 a channel's scope or '': all users,
 -- 11 recipient or ''
 -- OK, total, (member of users, on line)...
-if not key_lives(ARGV[4], ARGV[5], tonumber(ARGV[6])) then
-	return fail('4')
+local denied = proved(ARGV[4], ARGV[5], tonumber(ARGV[6]), '', 0)
+if denied then
+	return denied
 end
 local offset, limit = tonumber(ARGV[7]), tonumber(ARGV[8])
 local rows, total
