@@ -179,8 +179,10 @@ presence_probe(struct presence *p)
 const char *
 presence_sick(const struct presence *p)
 {
-	if (!store_ready(p->store))
-		return "no connection to Redis";
+	const char *why = store_sick(p->store);
+
+	if (why != NULL)
+		return why;
 	if (!hub_ready(p->hub))
 		return "no subscription at Redis";
 	if (p->probe_back == 0 ||

@@ -48,6 +48,8 @@ struct conf {
 				       * number */
 	unsigned history;    /* messages kept per channel, default 10000 */
 	unsigned history_days; /* default 30 */
+	unsigned repeat_life; /* s that a message's UUID is known, default 1 h */
+	unsigned max_users;  /* accounts, default 1000000 */
 	unsigned history_bytes; /* of a channel's messages, default 8 MiB */
 	unsigned key_life;   /* s that an access key lives unused, 30 days */
 	unsigned operation_timeout; /* ms until error 20, default 2000 */

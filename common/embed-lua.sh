@@ -23,7 +23,7 @@ if [ "$what" = list ]; then
 	exit 0
 fi
 work=$(mktemp)
-trap 'rm -f "$work"' EXIT
+trap 'rm -f "$work" "$work.6"' EXIT
 echo '/* Made from common/lua by embed-lua.sh. */'
 echo '#include <stddef.h>'
 echo '#include "script.h"'
@@ -31,13 +31,23 @@ echo 'const struct script_text script_texts[SCRIPT_MAX] = {'
 for name in $(names); do
 	printf '[SCRIPT_%s] = { "%s",\n' "$name" "$name"
 	cat "$dir/shared.lua" "$dir/$name.lua" | sed '/^[[:space:]]*--/d' >"$work"
-	printf '\t"#!lua\\n"\n'
+	cp "$work" "$work.6"
+	first='#!lua'
+	# What frees or counts down must run when memory is out. Redis 6 looks at
+	# a script's first write only, and never refuses DEL.
+	if grep -q '^-- runs without memory$' "$dir/$name.lua"; then
+		first='#!lua flags=allow-oom'
+		cat "$dir/shared.lua" - "$dir/$name.lua" <<-'END' | sed '/^[[:space:]]*--/d' >"$work.6"
+			call('DEL', SYS .. 'nothing')
+		END
+	fi
+	echo "$first" | quoted
 	quoted <"$work"
 	echo ','
-	quoted <"$work"
+	quoted <"$work.6"
 	echo ','
-	sum=$( (echo '#!lua'; cat "$work") | sha1sum | cut -d' ' -f1)
-	sum6=$(sha1sum <"$work" | cut -d' ' -f1)
+	sum=$( (echo "$first"; cat "$work") | sha1sum | cut -d' ' -f1)
+	sum6=$(sha1sum <"$work.6" | cut -d' ' -f1)
 	[ ${#sum} -eq 40 ] && [ ${#sum6} -eq 40 ]
 	printf '\t"%s",\n\t"%s" },\n' "$sum" "$sum6"
 done

@@ -22,6 +22,9 @@
 #define LIMIT_CURSORS 256            /* of one since */
 #define LIMIT_CHANNELS 200           /* rows of one channels reply */
 #define LIMIT_SEQ 999999999999999    /* of a request; more than there can be */
+#define LIMIT_REPEATS 12000 /* UUIDs of messages known, of a user in a channel:
+			     * more than message_rate lets through within
+			     * repeat_life, as they come */
 #define LIMIT_REPLY (4 * 1024 * 1024) /* bytes of one reply of Redis */
 
 #define DEFAULT_POLL_WAIT 25 /* s */

@@ -3,6 +3,7 @@
  * the stored frame comes back through the channel, or, where the session is
  * not in it, as its own; over HTTP it is the reply. */
 #include "frame.h"
+#include "limit.h"
 #include "op.h"
 #include "utf8.h"
 
@@ -34,6 +35,8 @@ build(struct request *q)
 	call_uint(&q->call, q->conf->message_rate.count);
 	call_uint(&q->call, q->conf->message_rate.seconds);
 	call_uint(&q->call, q->conf->history_bytes);
+	call_uint(&q->call, (uint64_t)q->conf->repeat_life * 1000);
+	call_uint(&q->call, LIMIT_REPEATS);
 	if (json.oom)
 		q->call.text.oom = true;
 	buf_clear(&json);

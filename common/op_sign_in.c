@@ -29,8 +29,8 @@ find(struct request *q, struct span name)
 static enum step
 grant(struct request *q, const char *mode, struct span name)
 {
-	struct buf json = { 0 };
 	char address[KEY_HASH_LEN + 1];
+	struct buf json = { 0 };
 
 	q->stage = STAGE_GRANT;
 	if (strcmp(mode, "key") != 0)
@@ -58,6 +58,7 @@ grant(struct request *q, const char *mode, struct span name)
 	call_uint(&q->call, q->actor.client.shared ? 0 :
 	    q->conf->sign_up_rate.count);
 	call_uint(&q->call, q->conf->sign_up_rate.seconds);
+	call_uint(&q->call, q->conf->max_users);
 	if (json.oom)
 		q->call.text.oom = true;
 	buf_clear(&json);

@@ -5,11 +5,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "call.h"
 #include "clock.h"
 #include "link.h"
 #include "log.h"
 
 #define TICK 25 /* ms between looks at the deadlines */
+#define SCHEMA_TIMEOUT 2000 /* ms */
+#define SCHEMA_AGAIN 1000 /* ms until a schema that is not ours is looked at */
 #define NUMBER 24 /* bytes of an integer's text at most */
 
 /* A call: waiting for a connection, or sent and unanswered; in the order
@@ -38,7 +41,14 @@ struct store {
 	struct span words[ANSWER_MAX];
 	struct buf numbers; /* text of integers; never moves once it is used */
 	bool closing;
+	const struct conf *conf;
+	bool ready;           /* connected, and the schema is ours */
+	unsigned long newer;  /* schema of a newer program, 0: it is not */
+	uv_timer_t again;     /* looks at the schema again */
+	int handles;          /* to be closed before it is freed */
 };
+
+static void on_timer(uv_timer_t *t);
 
 static void
 list_init(struct list *l)
@@ -85,6 +95,31 @@ call_free(struct store_call *c)
 {
 	buf_clear(&c->args);
 	free(c);
+}
+
+/* NULL without memory. Its time runs. */
+static struct store_call *
+call_new(struct store *s, enum script script, const struct span *args,
+    size_t nargs, unsigned timeout, store_cb *cb, void *arg)
+{
+	struct store_call *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->script = script;
+	c->nargs = nargs;
+	c->cb = cb;
+	c->arg = arg;
+	c->deadline = clock_ms() + timeout;
+	for (size_t i = 0; i < nargs; i++)
+		resp_word(&c->args, args[i]);
+	if (c->args.oom) {
+		call_free(c);
+		return NULL;
+	}
+	if (!uv_is_active((uv_handle_t *)&s->timer))
+		uv_timer_start(&s->timer, on_timer, TICK, TICK);
+	return c;
 }
 
 static void
@@ -224,6 +259,7 @@ on_lost(void *arg)
 	struct store *s = arg;
 	struct store_call *c;
 
+	s->ready = false;
 	/* Calls that callbacks begin now wait for the next connection. */
 	while ((c = list_take(&s->sent)) != NULL) {
 		call_answer(c, STORE_AWAY, NULL);
@@ -231,13 +267,28 @@ on_lost(void *arg)
 	}
 }
 
+/* ---- the schema, before anything else is sent ---- */
+
+static void check_schema(struct store *s);
+
 static void
-on_ready(void *arg)
+on_again(uv_timer_t *t)
 {
-	struct store *s = arg;
+	struct store *s = t->data;
+
+	if (link_ready(s->link) && !s->ready)
+		check_schema(s);
+}
+
+/* The connection serves from now on. */
+static void
+serve(struct store *s)
+{
 	struct store_call *c;
 	uint64_t now = clock_ms();
 
+	s->ready = true;
+	s->newer = 0;
 	/* What is overdue must not go out: it would end this connection. */
 	while ((c = list_take(&s->waiting)) != NULL) {
 		if (c->cb != NULL && c->deadline > now) {
@@ -249,6 +300,54 @@ on_ready(void *arg)
 	}
 	if (!s->closing && s->ready_cb != NULL)
 		s->ready_cb(s->ready_arg);
+}
+
+static void
+on_schema(void *arg, enum store_status status, const struct answer *a)
+{
+	struct store *s = arg;
+	unsigned long stands = status == STORE_OK && a->n == 2 ?
+	    strtoul(a->v[1].p, NULL, 10) : 0;
+
+	if (s->closing || !link_ready(s->link))
+		return;
+	if (stands == STORE_SCHEMA) {
+		serve(s);
+		return;
+	}
+	if (stands > STORE_SCHEMA && s->newer != stands)
+		log_error("redis: the data is of schema %lu, which a newer"
+		    " Palaver wrote; this one knows %d and leaves it alone",
+		    stands, STORE_SCHEMA);
+	s->newer = stands > STORE_SCHEMA ? stands : 0;
+	/* At once when a part was migrated. */
+	uv_timer_start(&s->again, on_again, status == STORE_OK &&
+	    stands < STORE_SCHEMA ? 0 : SCHEMA_AGAIN, 0);
+}
+
+static void
+check_schema(struct store *s)
+{
+	struct buf pubsub = { 0 }, version = { 0 };
+	struct store_call *c;
+
+	call_pubsub_prefix(&pubsub, s->conf);
+	buf_fmt(&version, "%d", STORE_SCHEMA);
+	c = call_new(s, SCRIPT_schema, (const struct span[]){
+	    span_of(s->conf->prefix), buf_peek(&pubsub), buf_peek(&version) },
+	    3, SCHEMA_TIMEOUT, on_schema, s);
+	buf_clear(&pubsub);
+	buf_clear(&version);
+	if (c == NULL)
+		link_drop(s->link);
+	else
+		transmit(s, c);
+}
+
+static void
+on_ready(void *arg)
+{
+	check_schema(arg);
 }
 
 /* ---- deadlines ---- */
@@ -293,29 +392,17 @@ bool
 store_eval(struct store *s, enum script script, const struct span *args,
     size_t nargs, unsigned timeout, store_cb *cb, void *arg)
 {
-	struct store_call *c = calloc(1, sizeof(*c));
+	struct store_call *c = call_new(s, script, args, nargs, timeout, cb,
+	    arg);
 
 	if (c == NULL)
 		return false;
-	c->script = script;
-	c->nargs = nargs;
-	c->cb = cb;
-	c->arg = arg;
-	c->deadline = clock_ms() + timeout;
-	for (size_t i = 0; i < nargs; i++)
-		resp_word(&c->args, args[i]);
-	if (c->args.oom) {
-		call_free(c);
-		return false;
-	}
-	if (!uv_is_active((uv_handle_t *)&s->timer))
-		uv_timer_start(&s->timer, on_timer, TICK, TICK);
-	if (link_ready(s->link)) {
+	if (s->ready) {
 		transmit(s, c);
 		return true;
 	}
 	link_wake(s->link);
-	if (link_failing(s->link))
+	if (link_failing(s->link) || s->newer != 0)
 		c->deadline = 0;
 	list_add(&s->waiting, c);
 	return true;
@@ -338,8 +425,11 @@ store_new(uv_loop_t *loop, const struct conf *c)
 		free(s);
 		return NULL;
 	}
+	s->conf = c;
 	uv_timer_init(loop, &s->timer);
-	s->timer.data = s;
+	uv_timer_init(loop, &s->again);
+	s->timer.data = s->again.data = s;
+	s->handles = 2;
 	return s;
 }
 
@@ -348,6 +438,8 @@ closed(uv_handle_t *handle)
 {
 	struct store *s = handle->data;
 
+	if (--s->handles > 0)
+		return;
 	buf_clear(&s->numbers);
 	free(s);
 }
@@ -367,19 +459,30 @@ store_free(struct store *s)
 		call_free(c);
 	}
 	uv_close((uv_handle_t *)&s->timer, closed);
+	uv_close((uv_handle_t *)&s->again, closed);
 }
 
 void
 store_rest(struct store *s)
 {
-	if (s->sent.first == NULL && s->waiting.first == NULL)
-		link_rest(s->link);
+	if (s->sent.first != NULL || s->waiting.first != NULL)
+		return;
+	s->ready = false;
+	link_rest(s->link);
 }
 
 bool
 store_ready(const struct store *s)
 {
-	return link_ready(s->link);
+	return s->ready;
+}
+
+const char *
+store_sick(const struct store *s)
+{
+	if (s->newer != 0)
+		return "the data in Redis is of a newer version";
+	return s->ready ? NULL : "no connection to Redis";
 }
 
 void

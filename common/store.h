@@ -13,6 +13,7 @@
 struct store;
 
 #define ANSWER_MAX 4096
+#define STORE_SCHEMA 2 /* of the data in Redis that we write and read */
 
 /* What a script gave back: a flat list of byte strings, nil as an empty one.
  * Behind each stands a NUL. */
@@ -37,8 +38,11 @@ struct store *store_new(uv_loop_t *loop, const struct conf *c);
 /* Pending calls get STORE_AWAY first; the loop must turn until all its
  * handles are closed. NULL is fine. */
 void store_free(struct store *s);
-/* Whether the connection is up and greeted. */
+/* Whether the connection is up, greeted, and the data's schema is ours: a newer
+ * one is left alone, every call is STORE_AWAY, until that changes. */
 bool store_ready(const struct store *s);
+/* NULL, or why it is not ready. */
+const char *store_sick(const struct store *s);
 /* Closes the connection while nothing is under way; the next call makes it
  * anew. */
 void store_rest(struct store *s);

@@ -150,12 +150,15 @@ on_park(void *who, enum park_end why, const struct poll *p,
 static void
 on_probe(void *arg, enum store_status status, const struct answer *a)
 {
+	struct waiter *w = arg;
+	const char *why = store_sick(w->owner->store);
+
 	(void)a;
 	if (status == STORE_OK)
-		respond(arg, ERR_NONE, 0, SPAN("{\"type\":\"health\","
+		respond(w, ERR_NONE, 0, SPAN("{\"type\":\"health\","
 		    "\"health\":{\"redis\":\"ok\"}}"));
 	else
-		respond_error(arg, ERR_STORAGE, "redis");
+		respond_error(w, ERR_STORAGE, why == NULL ? "redis" : why);
 }
 
 /* Healthy is whose script Redis runs: a read of no event of the log sys. */

@@ -8,7 +8,7 @@ import { startRedis, startResponder, startBridge, startNginx, freePort, post, Cl
 
 await startRedis();
 await startResponder('responder', { PALAVER_REQUEST_RATE: '5/600', PALAVER_MESSAGE_RATE: '2/600', PALAVER_SIGN_UP_RATE: '0' });
-await startBridge('bridge');
+await startBridge('bridge', { PALAVER_REQUEST_RATE: '300/10' });
 const url = await startNginx(['responder'], ['bridge']);
 await startBridge('strict', { PALAVER_REQUEST_RATE: '20/5', PALAVER_MESSAGE_RATE: '3/600', PALAVER_SIGN_IN_WITHIN: '1' });
 await startBridge('unlimited', { PALAVER_REQUEST_RATE: '0' });

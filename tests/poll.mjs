@@ -6,7 +6,7 @@ import { startRedis, startResponder, startBridge, startNginx, Client, ok, is, un
 
 await startRedis();
 const HELD = 5;
-const limits = { PALAVER_MESSAGE_RATE: '0', PALAVER_SIGN_IN_RATE: '0', PALAVER_USER_POLLS: String(HELD) };
+const limits = { PALAVER_MESSAGE_RATE: '0', PALAVER_SIGN_IN_RATE: '0', PALAVER_USER_POLLS: String(HELD), PALAVER_REQUEST_RATE: '0' };
 for (const r of ['r1', 'r2']) await startResponder(r, limits);
 await startBridge('bridge', limits);
 const url = await startNginx(['r1', 'r2'], ['bridge']);

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- runs without memory
 -- Makes what is counted for a living WebSocket session what its bridge knows.
 -- 4 session, 5 bridge, 6 user, 7 hash of its key, 8 and 9 epoch and seq of the
 -- last command that the bridge has seen, 10... channels in the order joined.

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- runs without memory
 -- The heartbeat of a bridge and the reaping of what is due, a bounded part.
 -- 4 bridge's incarnation or '', 5 lease (ms), 6 '1': register, 7 grace (ms),
 -- 8 how many, 9 an incarnation whose lease is to end or '', 10 when to reap it

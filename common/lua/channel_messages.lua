@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- runs without memory
 -- 4 user, 5 hash of the key (HTTP) or '', 6 life of a key (ms), 7 channel's
 -- scope, 8 recipient or '', 9 seq before which, or '', 10 messages wanted
 -- OK, more, frames...

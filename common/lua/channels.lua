@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- runs without memory
 -- 4 user, 5 hash of the key (HTTP) or '', 6 life of a key (ms), 7 offset,
 -- 8 limit
 -- OK, total, (scope, seq, read up to, last message's time, of a private channel

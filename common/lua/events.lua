@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- runs without memory
 -- What an HTTP session has not had.
 -- 4 user, 5 hash of the key, 6 life of a key (ms), 7 session, 8 lease (ms),
 -- 9 frames at most, 10 what names this poll if it is to wait, or '',

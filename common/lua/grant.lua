@@ -8,6 +8,7 @@
 -- 17, 18 its rate  19 grace (ms) of whom a WebSocket was signed in as before
 -- 20 '1': over HTTP for a WebSocket's session that is nobody's
 -- 21 hash of the address, 22, 23 its rate of new users
+-- 24 accounts that there may be
 -- OK, user, name in JSON, end of the key (ms), created, epoch and seq of sys,
 -- of the user's log, own sys frame or '', ms that the key lives. AGAIN: another
 -- won the name, or the password changed meanwhile.
@@ -32,6 +33,9 @@ local name
 if mode == 'new' then
 	if call('HEXISTS', SYS .. 'names', ARGV[6]) == 1 then
 		return { 'AGAIN' }
+	end
+	if call('HLEN', SYS .. 'names') >= tonumber(ARGV[24]) then
+		return fail('21', 'users')
 	end
 	local wait = rate(SYS .. 'a:' .. ARGV[21], tonumber(ARGV[22]),
 	    tonumber(ARGV[23]))

@@ -2,6 +2,7 @@
 -- What all scripts share; embedded in front of each of them. Here, and nowhere
 -- else, keys and pub/sub channels are spelled:
 --
+--   P{sys}:schema   string  version of all this: 2
 --   P{sys}:names    hash    folded name -> user's UUID
 --   P{sys}:who      hash    UUID -> name as a JSON string
 --   P{sys}:users    zset    folded \n UUID \n name, all score 0: by name
@@ -39,7 +40,8 @@
 --   P{SCOPE}:in     hash    UUID -> sessions in the channel (0: in grace)
 --   P{SCOPE}:by     zset    the same people as members of users: by name. A
 --                           private channel has none: its scope names the two.
---   P{SCOPE}:d:UUID zset    UUIDs that this user chose for messages -> seq
+--   P{SCOPE}:d:UUID hash    UUID that this user chose for a message -> when it
+--                           came (microseconds), epoch and seq
 --
 -- Meta of a log: s last seq, e epoch, n node that last wrote, b seq at which
 -- the epoch began, p epoch before, z bytes in the list, t when the last message
@@ -179,17 +181,22 @@ local function trimmed(l, n, z, cap, bytes, before)
 	return z
 end
 
--- Appends pre CURSOR mid [CREATED ","seq":SEQ tail] to a log and publishes it.
+-- An event as it is stored, published and sent: pre CURSOR mid, and with a tail
+-- CREATED ","seq":SEQ tail.
+local function framed(scope, e, s, pre, mid, tail, created)
+	local frame = pre .. scope .. ':' .. e .. ':' .. s .. mid
+	return tail and frame .. created .. '","seq":' .. s .. tail or frame
+end
+
+-- Appends an event (see framed) to a log and publishes it.
 -- The log keeps cap events of bytes in all, for ttl ms. Returns the ready
 -- frame, seq and epoch.
 local function append(scope, pre, mid, tail, cap, bytes, ttl)
 	local s, e, _, _, z = meta(scope)
 	local m, l = key(scope, ':m'), key(scope, ':l')
 	s = s + 1
-	local frame = pre .. scope .. ':' .. e .. ':' .. s .. mid
-	if tail then
-		frame = frame .. stamp(sec, usec) .. '","seq":' .. s .. tail
-	end
+	local frame = framed(scope, e, s, pre, mid, tail,
+	    tail and stamp(sec, usec))
 	local n = call('RPUSH', l, frame)
 	if n == 1 then
 		z = #frame

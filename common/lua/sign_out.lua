@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- runs without memory
 -- 4 user, 5 hash of the key to end, 6 life of a key (ms),
 -- 7 session or '', 8 bridge or '', 9 '1': all keys of the user
 local user, session, bridge = ARGV[4], ARGV[7], ARGV[8]

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- runs without memory
 -- Reads a log from a place on. 4 scope, 5 epoch, 6 seq, 7 events at most.
 -- OK, flag, epoch, last seq, seq of the first frame, frames...
 -- flag: ok (nothing is missing), gap (trimmed), epoch (what the place saw was

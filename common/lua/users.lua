@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: MIT
+-- runs without memory
 -- 4 user, 5 hash of the key, 6 life of a key (ms), 7 offset,
 -- 8 limit, 9 '1': only those on line, 10 a channel's scope or '': all users,
 -- 11 recipient or ''
