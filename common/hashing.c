@@ -10,12 +10,12 @@
 
 #include "log.h"
 
-#define QUEUE_MAX 64   /* jobs waiting */
-#define THREADS_MAX 16
 #define NICE 10        /* hashing yields to everything else */
 
 struct job {
 	struct job *next;
+	char owner[HASHING_OWNER_MAX];
+	unsigned turn; /* how many of its owner's wait before it */
 	char *password;
 	size_t length;
 	char hash[HASH_LEN]; /* to verify against, or the new one */
@@ -38,7 +38,7 @@ struct hashing {
 	unsigned nwaiting;
 	bool stopping;
 	unsigned nthreads;
-	uv_thread_t threads[THREADS_MAX];
+	uv_thread_t threads[HASHING_THREADS_MAX];
 };
 
 static void
@@ -54,6 +54,38 @@ list_add(struct list *l, struct job *j)
 	j->next = NULL;
 	*l->last = j;
 	l->last = &j->next;
+}
+
+/* Puts a job behind all whose turn comes before its own. False: its owner has
+ * too many waiting. */
+static bool
+list_queue(struct list *l, struct job *j)
+{
+	struct job **at = &l->first, **end = at;
+
+	j->turn = 0;
+	for (struct job *i = l->first; i != NULL && *j->owner != '\0';
+	    i = i->next)
+		j->turn += strcmp(i->owner, j->owner) == 0;
+	if (j->turn >= HASHING_OWN_MAX)
+		return false;
+	for (; *at != NULL; at = &(*at)->next)
+		if ((*at)->turn <= j->turn)
+			end = &(*at)->next;
+	j->next = *end;
+	*end = j;
+	if (j->next == NULL)
+		l->last = &j->next;
+	return true;
+}
+
+/* The owner's next one moves up. */
+static void
+list_move_up(struct list *l, const char *owner)
+{
+	for (struct job *i = l->first; i != NULL; i = i->next)
+		if (*owner != '\0' && strcmp(i->owner, owner) == 0)
+			i->turn--;
 }
 
 static struct job *
@@ -121,6 +153,7 @@ thread(void *arg)
 		if (h->stopping)
 			break;
 		j = list_take(&h->waiting);
+		list_move_up(&h->waiting, j->owner);
 		h->nwaiting--;
 		uv_mutex_unlock(&h->lock);
 		work(j, h->cost);
@@ -149,11 +182,11 @@ on_wake(uv_async_t *handle)
 }
 
 bool
-hashing_run(struct hashing *h, struct span password, const char *against,
-    hashing_cb *cb, void *arg)
+hashing_run(struct hashing *h, const char *owner, struct span password,
+    const char *against, hashing_cb *cb, void *arg)
 {
 	struct job *j = calloc(1, sizeof(*j));
-	bool full;
+	bool taken;
 
 	if (j == NULL)
 		return false;
@@ -167,19 +200,19 @@ hashing_run(struct hashing *h, struct span password, const char *against,
 	j->verify = against != NULL;
 	if (against != NULL)
 		snprintf(j->hash, sizeof(j->hash), "%s", against);
+	snprintf(j->owner, sizeof(j->owner), "%s", owner);
 	j->cb = cb;
 	j->arg = arg;
 	uv_mutex_lock(&h->lock);
-	full = h->nwaiting >= QUEUE_MAX;
-	if (!full) {
-		list_add(&h->waiting, j);
+	taken = h->nwaiting < HASHING_QUEUE_MAX && list_queue(&h->waiting, j);
+	if (taken) {
 		h->nwaiting++;
 		uv_cond_signal(&h->work);
 	}
 	uv_mutex_unlock(&h->lock);
-	if (full)
+	if (!taken)
 		job_free(j);
-	return !full;
+	return taken;
 }
 
 struct hashing *
@@ -187,8 +220,8 @@ hashing_new(uv_loop_t *loop, enum password_cost cost)
 {
 	struct hashing *h = calloc(1, sizeof(*h));
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned wanted = cores < 4 ? 1 : cores / 2 > THREADS_MAX ?
-	    THREADS_MAX : (unsigned)cores / 2;
+	unsigned wanted = cores < 4 ? 1 : cores / 2 > HASHING_THREADS_MAX ?
+	    HASHING_THREADS_MAX : (unsigned)cores / 2;
 
 	if (h == NULL)
 		return NULL;

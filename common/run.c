@@ -150,7 +150,9 @@ job_step(struct job *j, enum step step)
 		op_fail(q, ERR_FAULT, NULL);
 		break;
 	case STEP_HASH:
-		if (hashing_run(j->run->hashing, q->password,
+		/* A shared address stands for many. */
+		if (hashing_run(j->run->hashing, q->actor.client.shared ? "" :
+		    q->actor.client.key, q->password,
 		    q->against[0] == '\0' ? NULL : q->against, hashed, j))
 			return;
 		op_fail(q, ERR_FULL, NULL);
