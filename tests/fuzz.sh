@@ -34,7 +34,7 @@ done
 if [ "$minimize" ]; then
 	for name in "$@"; do
 		mkdir "$build/least.$$"
-		"$build/tests/fuzz/f_$name" -merge=1 -close_fd_mask=3 \
+		"$build/tests/fuzz/f_$name" -set_cover_merge=1 -use_counters=0 -close_fd_mask=3 \
 			-max_len=1024 "$build/least.$$" "tests/fuzz/corpus/$name" \
 			"$build/found/$name" >"$build/$name.log" 2>&1
 		rm -rf "tests/fuzz/corpus/$name"

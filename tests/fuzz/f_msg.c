@@ -56,7 +56,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct conf conf = { .prefix = (char *)"p:",
-		.history = 10, .history_days = 1, .key_days = 1,
+		.history = 10, .history_days = 1,
 		.sign_up = true };
 	static const char *const strings[] = { "message", "username",
 		"channel", "recipientUUID", "s" };

@@ -39,7 +39,7 @@ static void
 render(unsigned which, const struct answer *a)
 {
 	static const struct conf conf = { .prefix = (char *)"p:",
-		.history = 10, .history_days = 1, .key_days = 1,
+		.history = 10, .history_days = 1,
 		.sign_up = true };
 	struct request q = { .conf = &conf };
 	enum step step = STEP_ERROR;
