@@ -252,12 +252,13 @@ on_adopted(void *arg, enum store_status status, const struct answer *a)
 
 	free(adoption);
 	p->adopting--;
-	if (status != STORE_OK)
-		p->stale = true;
-	else if (span_is(a->v[0], "AGAIN")) {
+	if (status == STORE_OK && span_is(a->v[0], "AGAIN")) {
 		sessions_adopt_again(p->sessions, id);
 		return; /* by the timer, not at once */
-	} else if (a->n == 2)
+	}
+	if (status != STORE_OK)
+		p->stale = true;
+	else if (a->n == 2)
 		sessions_key_lives(p->sessions, id, number(a->v[1]));
 	else if (a->n == 3 && span_is(a->v[1], "4"))
 		sessions_key_dead(p->sessions, id);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Presence and membership under chaos, compared with the truth: three bridges
 // (two of them killed, frozen and started again), two responders, sessions by
-// WebSocket and HTTP that come, go, join and leave at random.
+// WebSocket and HTTP that come, go, join and leave at random, and a Redis that
+// stalls, or drops its connections, so that nobody knows what was done.
 // usage: PALAVER_SEED=N PALAVER_SECONDS=N tests/run --no-install tests/presence.mjs
 import { execFileSync } from 'node:child_process';
 import WebSocket from 'ws';
@@ -57,6 +58,7 @@ const living = new Set(); // all that should be counted
 const done = {};
 let errors = 0;
 const count = (what) => { done[what] = (done[what] ?? 0) + 1; };
+const redis = (...args) => execFileSync('redis-cli', ['-s', `${work}/redis.sock`, ...args], { encoding: 'utf8' });
 const scopeOf = (user, c) => c.channel ? `c:${c.channel}` : c.recipientUUID ? `p:${[user, c.recipientUUID].sort().join(':')}` : 'g';
 
 class Socket {
@@ -130,6 +132,8 @@ class Http {
       errors += 1;
       count(`error ${f.error.code} to ${type}`);
       if (f.error.code === 4) living.delete(this); // the key was pushed out
+      // Nobody knows whether it was done: it is done once more.
+      if (f.error.code === 20 && type !== 'signIn') return this.ask(type, payload);
     }
     return f;
   }
@@ -230,7 +234,6 @@ for _, k in ipairs({ 'due', 'dead' }) do
 end
 out.leases = redis.call('ZCARD', 'palaver:{sys}:leases')
 return cjson.encode(out)`;
-const redis = (...args) => execFileSync('redis-cli', ['-s', `${work}/redis.sock`, ...args], { encoding: 'utf8' });
 
 /** What Redis counts otherwise than the truth is, as text. */
 function differences() {
@@ -339,6 +342,24 @@ async function reaper(name) {
   }
 }
 
+/** Redis drops its connections, or stalls until requests give up. */
+async function disturber() {
+  while (going()) {
+    await sleep(4000 + random() * 6000);
+    if (paused) await hold();
+    if (!going()) break;
+    if (random() < 0.5) {
+      count('connections dropped');
+      redis('CLIENT', 'KILL', 'TYPE', random() < 0.7 ? 'normal' : 'pubsub');
+    } else {
+      count('stalls of Redis');
+      signal('redis', 'SIGSTOP');
+      await sleep(2300 + random() * 1000);
+      signal('redis', 'SIGCONT');
+    }
+  }
+}
+
 // HTTP sessions that live are asked for before their lease ends.
 const touching = setInterval(() => {
   for (const s of living) if (!s.ws) s.touch();
@@ -377,7 +398,7 @@ async function check(when) {
 
 observer.uuid = (await observer.ask('users', { online: true })).users.users.find((u) => u.Username === 'observer').UUID;
 ends = Date.now() + SECONDS * 1000;
-const all = [...Array.from({ length: WORKERS }, worker), ...['b1', 'b2'].map(reaper)];
+const all = [...Array.from({ length: WORKERS }, worker), ...['b1', 'b2'].map(reaper), disturber()];
 for (let n = 1; n < CHECKS; n += 1) {
   await sleep(SECONDS * 1000 / CHECKS);
   paused = true;

@@ -637,6 +637,15 @@ local function key_add(user, hash, ttl)
 	call('PEXPIREAT', k, now + ttl)
 end
 
+-- An HTTP session lives lease (ms) from now on, or as long as it does already:
+-- a poll may wait longer than that.
+local function renewed(session, lease)
+	local till = tonumber(call('ZSCORE', SYS .. 'polls', session) or 0)
+	if now + lease > till then
+		call('ZADD', SYS .. 'polls', now + lease, session)
+	end
+end
+
 -- Proves who acts over HTTP: nil, or the error to answer. With a session it
 -- must be that user's, and its lease is renewed.
 local function proved(user, hash, ttl, session, lease)
@@ -659,7 +668,7 @@ local function proved(user, hash, ttl, session, lease)
 			return fail('10', 'sessionUUID')
 		end
 		if not of[2] then
-			call('ZADD', SYS .. 'polls', now + lease, session)
+			renewed(session, lease)
 		end
 	end
 	return nil
