@@ -13,11 +13,12 @@
 #define PONG_WITHIN 2000 /* ms */
 
 struct channel {
-	struct span name; /* first: the tree compares it; owned */
+	struct span name; /* first: the tree compares it; at bytes */
 	struct feed *feed;
 	struct channel *next; /* of those to forget */
 	bool wanted;      /* false: only acknowledgements are awaited */
 	int acks;         /* of SUBSCRIBE still to come */
+	char bytes[];
 };
 
 struct feed {
@@ -50,15 +51,6 @@ find(const struct feed *f, struct span name)
 }
 
 static void
-channel_free(void *node)
-{
-	struct channel *c = node;
-
-	free((char *)(uintptr_t)c->name.p);
-	free(c);
-}
-
-static void
 command(struct feed *f, struct span what, struct span name)
 {
 	if (!link_ready(f->link))
@@ -81,7 +73,7 @@ static void
 forget(struct channel *c)
 {
 	tdelete(&c->name, &c->feed->tree, compare);
-	channel_free(c);
+	free(c);
 }
 
 /* ---- from Redis ---- */
@@ -197,23 +189,18 @@ bool
 feed_subscribe(struct feed *f, struct span name)
 {
 	struct channel *c = find(f, name);
-	char *copy;
 
 	if (c != NULL && c->wanted)
 		return true;
 	if (c == NULL) {
-		c = calloc(1, sizeof(*c));
-		copy = malloc(name.n + 1);
-		if (c == NULL || copy == NULL) {
-			free(c);
-			free(copy);
+		c = calloc(1, sizeof(*c) + name.n);
+		if (c == NULL)
 			return false;
-		}
-		memcpy(copy, name.p, name.n);
-		c->name = (struct span){ copy, name.n };
+		memcpy(c->bytes, name.p, name.n);
+		c->name = (struct span){ c->bytes, name.n };
 		c->feed = f;
 		if (tsearch(&c->name, &f->tree, compare) == NULL) {
-			channel_free(c);
+			free(c);
 			return false;
 		}
 	}
@@ -269,7 +256,7 @@ feed_free(struct feed *f)
 	if (f == NULL)
 		return;
 	link_free(f->link);
-	tdestroy(f->tree, channel_free);
+	tdestroy(f->tree, free);
 	uv_close((uv_handle_t *)&f->timer, closed);
 }
 

@@ -27,3 +27,19 @@ uuid_read(struct span s, char out[UUID_LEN + 1])
 	uuid_unparse_lower(u, out);
 	return true;
 }
+
+void
+uuid_pack(const char *text, unsigned char out[UUID_BYTES])
+{
+	uuid_t u;
+
+	uuid_clear(u);
+	uuid_parse(text, u);
+	memcpy(out, u, UUID_BYTES);
+}
+
+void
+uuid_unpack(const unsigned char bytes[UUID_BYTES], char out[UUID_LEN + 1])
+{
+	uuid_unparse_lower(bytes, out);
+}

@@ -35,12 +35,10 @@ struct parked {
 	void *who;
 	uint64_t until;                 /* ms */
 	uint64_t due;                   /* ms; 0: no news */
-	char user[UUID_LEN + 1];
+	uint32_t unacked;               /* subscriptions that it waits for */
+	uint32_t nlinks;
+	unsigned char user[UUID_BYTES], session[UUID_BYTES], poll[UUID_BYTES];
 	char key_hash[KEY_HASH_LEN + 1];
-	char session[UUID_LEN + 1];
-	char poll[UUID_LEN + 1];
-	size_t unacked;                 /* subscriptions that it waits for */
-	size_t nlinks;
 	struct topic_link links[];
 };
 
@@ -68,23 +66,22 @@ struct park {
 static int
 compare(const void *a, const void *b)
 {
-	return strcmp(((const struct scope *)a)->text,
-	    ((const struct scope *)b)->text);
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 static struct topic *
-find_topic(const struct park *p, const struct scope *s)
+find_topic(const struct park *p, const char *scope)
 {
-	void *const *node = tfind(s, &p->tree, compare);
+	void *const *node = tfind(&scope, &p->tree, compare);
 
 	return node == NULL ? NULL : *(struct topic *const *)node;
 }
 
 static struct span
-channel_of(struct park *p, const struct scope *s)
+channel_of(struct park *p, const char *scope)
 {
 	p->channel.n = p->prefix;
-	buf_str(&p->channel, s->text);
+	buf_str(&p->channel, scope);
 	return buf_peek(&p->channel);
 }
 
@@ -158,7 +155,7 @@ gather(struct park *p, const struct topic *t, const struct poll *poll,
 {
 	struct span *grown;
 
-	if (!topic_reaches(t, place))
+	if (!topic_reaches(t, topic_epoch(span_of(place->epoch)), place->seq))
 		return false;
 	for (; place->seq < t->last; place->seq++) {
 		struct span event = topic_at(t, place->seq + 1);
@@ -184,15 +181,19 @@ copy_poll(const struct parked *q, struct poll *poll)
 {
 	uint64_t now = clock_ms();
 
-	memcpy(poll->user, q->user, sizeof(poll->user));
+	uuid_unpack(q->user, poll->user);
+	uuid_unpack(q->session, poll->session);
+	uuid_unpack(q->poll, poll->id);
 	memcpy(poll->key_hash, q->key_hash, sizeof(poll->key_hash));
-	memcpy(poll->session, q->session, sizeof(poll->session));
-	memcpy(poll->id, q->poll, sizeof(poll->id));
 	poll->wait = q->until > now ? (unsigned)(q->until - now) : 1;
 	poll->n = q->nlinks;
 	for (size_t i = 0; i < q->nlinks; i++) {
-		poll->scopes[i].scope = q->links[i].topic->scope;
-		poll->scopes[i].place = q->links[i].place;
+		const struct topic_link *l = &q->links[i];
+		struct poll_scope *s = &poll->scopes[i];
+
+		snprintf(s->scope.text, SCOPE_MAX, "%s", l->topic->scope);
+		topic_epoch_text(l->epoch, s->place.epoch);
+		s->place.seq = l->seq;
 	}
 }
 
@@ -221,7 +222,7 @@ end_poll(struct parked *q, enum park_end why)
 	if (why == PARK_EVENTS && n == 0) {
 		due_remove(q);
 		for (size_t i = 0; i < poll.n; i++)
-			q->links[i].place = poll.scopes[i].place;
+			q->links[i].seq = poll.scopes[i].place.seq;
 	} else {
 		unlink_poll(q);
 		p->cb(q->who, why, &poll, p->events,
@@ -267,16 +268,16 @@ set_due(struct parked *q)
 
 /* Whether the topic has something behind the place, or another epoch. */
 static bool
-is_news(const struct topic *t, const struct place *at)
+is_news(const struct topic_link *l)
 {
-	return strcmp(t->epoch, at->epoch) != 0 || t->last > at->seq;
+	return l->topic->epoch != l->epoch || l->topic->last > l->seq;
 }
 
 static void
 wake(struct topic *t)
 {
 	for (struct topic_link *l = t->links; l != NULL; l = l->next)
-		if (is_news(t, &l->place))
+		if (is_news(l))
 			set_due(l->poll);
 }
 
@@ -285,8 +286,13 @@ static void
 end_named(struct topic *t, struct span id)
 {
 	struct topic_link *l = t->links;
+	char text[UUID_LEN + 1];
+	unsigned char wanted[UUID_BYTES];
 
-	while (l != NULL && !span_is(id, l->poll->poll))
+	if (!uuid_read(id, text))
+		return;
+	uuid_pack(text, wanted);
+	while (l != NULL && memcmp(l->poll->poll, wanted, UUID_BYTES) != 0)
 		l = l->next;
 	if (l != NULL)
 		end_poll(l->poll, PARK_OVER);
@@ -301,7 +307,7 @@ find_channel(struct park *p, struct span channel)
 		return NULL;
 	snprintf(s.text, sizeof(s.text), "%.*s",
 	    (int)(channel.n - p->prefix), channel.p + p->prefix);
-	return find_topic(p, &s);
+	return find_topic(p, s.text);
 }
 
 static void
@@ -319,7 +325,7 @@ on_message(void *arg, struct span channel, struct span payload)
 		return;
 	}
 	if (event_split(payload, &e) &&
-	    topic_add(t, e.epoch, e.seq, e.text))
+	    topic_add(t, topic_epoch(e.epoch), e.seq, e.text))
 		wake(t);
 }
 
@@ -335,7 +341,7 @@ on_subscribed(void *arg, struct span channel)
 		return;
 	t->acked = true;
 	t->since = ++p->ticket;
-	topic_reset(t, "", 0);
+	topic_reset(t, 0, 0);
 	for (l = t->links; l != NULL; l = next) {
 		next = l->next;
 		if (--l->poll->unacked == 0)
@@ -369,10 +375,10 @@ on_lost(void *arg)
 /* ---- topics ---- */
 
 static struct topic *
-topic_of(struct park *p, const struct scope *s)
+topic_of(struct park *p, const char *scope)
 {
 	struct feed_handler h = { on_subscribed, on_message, on_lost, p };
-	struct topic *t = find_topic(p, s);
+	struct topic *t = find_topic(p, scope);
 
 	if (t != NULL)
 		return t;
@@ -380,19 +386,17 @@ topic_of(struct park *p, const struct scope *s)
 		p->feed = feed_new(p->loop, p->conf, &h);
 	if (p->feed == NULL)
 		return NULL;
-	t = calloc(1, sizeof(*t));
+	t = topic_new(scope);
 	if (t == NULL)
 		return NULL;
-	t->scope = *s;
-	topic_reset(t, "", 0);
 	t->idle_since = clock_ms();
 	if (tsearch(&t->scope, &p->tree, compare) == NULL) {
-		free(t);
+		topic_free(t);
 		return NULL;
 	}
-	if (!feed_subscribe(p->feed, channel_of(p, s))) {
+	if (!feed_subscribe(p->feed, channel_of(p, scope))) {
 		tdelete(&t->scope, &p->tree, compare);
-		free(t);
+		topic_free(t);
 		return NULL;
 	}
 	return t;
@@ -417,12 +421,9 @@ idle_visit(const void *node, VISIT which, void *closure)
 }
 
 static void
-topic_free(void *node)
+free_node(void *node)
 {
-	struct topic *t = node;
-
-	topic_clear(t);
-	free(t);
+	topic_free(node);
 }
 
 /* Leaves what nobody has followed for long. */
@@ -435,7 +436,7 @@ forget_idle(struct park *p, uint64_t now)
 	for (size_t i = 0; i < idle.n; i++) {
 		struct topic *t = idle.found[i];
 
-		feed_unsubscribe(p->feed, channel_of(p, &t->scope));
+		feed_unsubscribe(p->feed, channel_of(p, t->scope));
 		tdelete(&t->scope, &p->tree, compare);
 		topic_free(t);
 	}
@@ -477,15 +478,16 @@ link_poll(struct parked *q)
 /* Where nothing was missed, the log has just told the topic's end. False: what
  * the topic has is of another epoch than what the log told before it. */
 static bool
-agree(struct topic *t, const struct place *place, bool again)
+agree(const struct topic_link *l, bool again)
 {
-	if (t->epoch[0] != '\0' && strcmp(t->epoch, place->epoch) != 0 &&
-	    !again)
+	struct topic *t = l->topic;
+
+	if (t->epoch == l->epoch)
+		return true;
+	if (t->epoch != 0 && !again)
 		return false;
-	if (strcmp(t->epoch, place->epoch) != 0) {
-		topic_reset(t, place->epoch, place->seq);
-		wake(t);
-	}
+	topic_reset(t, l->epoch, l->seq);
+	wake(t);
 	return true;
 }
 
@@ -501,10 +503,10 @@ poll_new(struct park *p, uint64_t id, void *who, const struct poll *poll)
 	q->id = id;
 	q->who = who;
 	q->until = clock_ms() + poll->wait;
-	memcpy(q->user, poll->user, sizeof(q->user));
+	uuid_pack(poll->user, q->user);
+	uuid_pack(poll->session, q->session);
+	uuid_pack(poll->id, q->poll);
 	memcpy(q->key_hash, poll->key_hash, sizeof(q->key_hash));
-	memcpy(q->session, poll->session, sizeof(q->session));
-	memcpy(q->poll, poll->id, sizeof(q->poll));
 	return q;
 }
 
@@ -515,18 +517,19 @@ follow(struct parked *q, const struct poll *poll, uint64_t ticket,
 {
 	for (size_t i = 0; i < poll->n; i++) {
 		const struct poll_scope *s = &poll->scopes[i];
-		struct topic *t = topic_of(q->park, &s->scope);
+		struct topic *t = topic_of(q->park, s->scope.text);
 		struct topic_link *l = &q->links[q->nlinks];
 
 		if (t == NULL)
 			return false;
 		l->poll = q;
-		l->place = s->place;
+		l->epoch = topic_epoch(span_of(s->place.epoch));
+		l->seq = s->place.seq;
 		topic_link(t, l);
 		q->nlinks++;
 		if (!t->acked)
 			q->unacked++;
-		else if (ticket < t->since || !agree(t, &s->place, again))
+		else if (ticket < t->since || !agree(l, again))
 			*stale = true;
 	}
 	return true;
@@ -537,7 +540,7 @@ park_add(struct park *p, uint64_t id, void *who, const struct poll *poll,
     uint64_t ticket, bool again)
 {
 	struct scope user = scope_user(poll->user);
-	struct topic *t = find_topic(p, &user);
+	struct topic *t = find_topic(p, user.text);
 	struct parked *q;
 	bool stale = false;
 
@@ -563,7 +566,7 @@ park_add(struct park *p, uint64_t id, void *who, const struct poll *poll,
 		return true;
 	}
 	for (size_t i = 0; i < q->nlinks; i++)
-		if (is_news(q->links[i].topic, &q->links[i].place))
+		if (is_news(&q->links[i]))
 			set_due(q);
 	return true;
 }
@@ -645,7 +648,7 @@ park_free(struct park *p)
 	feed_free(p->feed);
 	while (p->all != NULL)
 		park_remove(p, p->all->id);
-	tdestroy(p->tree, topic_free);
+	tdestroy(p->tree, free_node);
 	p->tree = NULL;
 	free(p->events);
 	buf_clear(&p->channel);

@@ -184,16 +184,6 @@ records_feed(struct records *r, struct span *in)
 }
 
 void
-records_next(struct records *r)
-{
-	bool broken = r->status == RECORDS_BROKEN;
-
-	records_clear(r);
-	if (broken)
-		r->status = RECORDS_BROKEN;
-}
-
-void
 records_clear(struct records *r)
 {
 	buf_clear(&r->params);

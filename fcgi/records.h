@@ -49,8 +49,7 @@ struct records {
 enum records_status records_feed(struct records *r, struct span *in);
 /* Appends the complete request anew, in the fewest records. */
 void records_request(const struct records *r, struct buf *out);
-/* Drops the request; the next one may come, unless it is broken. */
-void records_next(struct records *r);
+/* Drops the request: all zero, the next one may come. */
 void records_clear(struct records *r);
 /* Whether bytes, which follow a complete request, begin with its abort. */
 bool records_is_abort(struct span bytes, unsigned id);

@@ -49,11 +49,17 @@ struct conn {
 	bool kept;           /* has had a request */
 	struct peer peer;    /* the web server */
 	bool last;           /* this reply is: it ends with a goodbye */
-	struct records records;
+	bool keep;           /* the request asked to (FCGI_KEEP_CONN) */
+	unsigned request;    /* its id */
+	struct records *records; /* while it is coming in; else NULL */
 	struct buf in;       /* what came while a request was under way */
-	struct buf out;
-	uv_write_t write;
 	uint64_t deadline;   /* ms */
+};
+
+/* What a socket did not take of a reply; libuv has it until it has left. */
+struct leaving {
+	uv_write_t write;
+	char bytes[];
 };
 
 struct responder {
@@ -74,6 +80,7 @@ struct responder {
 	uint64_t stop_at;   /* ms */
 	int handles;
 	struct buf scratch; /* one request's records */
+	struct buf reply;   /* one reply's */
 	char inbox[READ_SIZE];
 };
 
@@ -82,13 +89,21 @@ static void accept_one(struct responder *r);
 static void conn_pump(struct conn *c);
 
 static void
+records_free(struct conn *c)
+{
+	if (c->records != NULL)
+		records_clear(c->records);
+	free(c->records);
+	c->records = NULL;
+}
+
+static void
 conn_closed(uv_handle_t *handle)
 {
 	struct conn *c = handle->data;
 
-	records_clear(&c->records);
+	records_free(c);
 	buf_clear(&c->in);
-	buf_clear(&c->out);
 	free(c);
 }
 
@@ -179,11 +194,7 @@ conn_close(struct conn *c)
 static void
 conn_replied(struct conn *c)
 {
-	bool keep = c->records.keep && !c->last;
-
-	buf_clear(&c->out);
-	records_next(&c->records);
-	if (!keep) {
+	if (!c->keep || c->last) {
 		conn_close(c);
 		return;
 	}
@@ -199,6 +210,7 @@ on_written(uv_write_t *w, int status)
 {
 	struct conn *c = w->data;
 
+	free(w); /* the begin of its struct leaving */
 	if (c->state == CONN_CLOSING)
 		return;
 	if (status < 0)
@@ -207,40 +219,56 @@ on_written(uv_write_t *w, int status)
 		conn_replied(c);
 }
 
+/* Has the loop send the rest. */
+static bool
+leave_rest(struct conn *c, const char *rest, size_t n)
+{
+	struct leaving *l = malloc(sizeof(*l) + n);
+	uv_buf_t b;
+
+	if (l == NULL)
+		return false;
+	memcpy(l->bytes, rest, n);
+	b = uv_buf_init(l->bytes, (unsigned)n);
+	l->write.data = c;
+	if (uv_write(&l->write, &c->u.stream, &b, 1, on_written) == 0)
+		return true;
+	free(l);
+	return false;
+}
+
 /* The reply goes out as far as the socket takes it now; the loop sends the
  * rest, so that a web server that does not read holds up nobody. */
 static void
 on_response(void *arg, uint64_t id, struct span response)
 {
-	struct conn *c = conn_find(arg, id);
+	struct responder *r = arg;
+	struct conn *c = conn_find(r, id);
+	struct buf *out = &r->reply;
 	uv_buf_t b;
 	int n;
 
 	if (c == NULL)
 		return; /* the web server, or its client, has left */
-	records_reply(&c->out, c->records.id, response);
-	c->last = c->owner->stopping;
-	if (c->last && c->records.keep)
-		records_goodbye(&c->out);
-	if (c->out.oom || response.n == 0) {
+	buf_reset(out);
+	records_reply(out, c->request, response);
+	c->last = r->stopping;
+	if (c->last && c->keep)
+		records_goodbye(out);
+	if (out->oom || response.n == 0) {
+		buf_clear(out);
 		conn_close(c);
 		return;
 	}
 	c->state = CONN_WRITING;
 	c->deadline = clock_ms() + REQUEST_TIME;
-	b = uv_buf_init(c->out.p, (unsigned)c->out.n);
+	b = uv_buf_init(out->p, (unsigned)out->n);
 	n = uv_try_write(&c->u.stream, &b, 1);
-	if (n == (int)b.len) {
+	if (n == UV_EAGAIN)
+		n = 0;
+	if (n == (int)b.len)
 		conn_replied(c);
-		return;
-	}
-	if (n > 0) {
-		b.base += n;
-		b.len -= (size_t)n;
-	}
-	c->write.data = c;
-	if ((n < 0 && n != UV_EAGAIN) || uv_write(&c->write, &c->u.stream, &b,
-	    1, on_written) != 0)
+	else if (n < 0 || !leave_rest(c, out->p + n, out->n - (size_t)n))
 		conn_close(c);
 }
 
@@ -250,18 +278,19 @@ static void
 conn_serve(struct conn *c)
 {
 	struct responder *r = c->owner;
-	size_t size = c->records.body_size;
+	size_t size = c->records->body_size;
 	struct parsed d;
 	bool ok;
 
 	c->state = CONN_SERVING;
+	c->request = c->records->id;
+	c->keep = c->records->keep;
 	buf_reset(&r->scratch);
-	records_request(&c->records, &r->scratch);
+	records_request(c->records, &r->scratch);
 	ok = !r->scratch.oom &&
 	    parse_request(r->parse, buf_peek(&r->scratch), &d);
 	/* A request may wait long: it does so without its bytes. */
-	buf_clear(&c->records.params);
-	buf_clear(&c->records.body);
+	records_free(c);
 	if (!ok) {
 		log_debug("a request was broken");
 		conn_close(c);
@@ -286,7 +315,13 @@ conn_scan(struct conn *c, struct span *in)
 		c->state = CONN_READING;
 		c->deadline = clock_ms() + REQUEST_TIME;
 	}
-	switch (records_feed(&c->records, in)) {
+	if (c->records == NULL)
+		c->records = calloc(1, sizeof(*c->records));
+	if (c->records == NULL) {
+		conn_close(c);
+		return;
+	}
+	switch (records_feed(c->records, in)) {
 	case RECORDS_PARTIAL:
 		break;
 	case RECORDS_COMPLETE:
@@ -319,7 +354,7 @@ conn_pump(struct conn *c)
 	if (c->state == CONN_CLOSING)
 		return;
 	if (c->state == CONN_SERVING &&
-	    records_is_abort(buf_peek(&c->in), c->records.id))
+	    records_is_abort(buf_peek(&c->in), c->request))
 		conn_close(c);
 	else if (!c->reading && c->in.n < READ_SIZE)
 		conn_read_on(c);
@@ -468,6 +503,7 @@ closed(uv_handle_t *handle)
 
 	if (--r->handles == 0) {
 		buf_clear(&r->scratch);
+		buf_clear(&r->reply);
 		free(r);
 	}
 }

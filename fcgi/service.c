@@ -16,12 +16,11 @@ struct waiter {
 	void *arg;
 	uint64_t id;
 	const char *allow;
-	bool head;
 	uint64_t ticket; /* of the park, when the operation was run */
+	bool head;
 	bool again;      /* it was run before */
-	bool has_id;
-	struct buf cors; /* a copy: the parameters are gone by then */
-	struct buf request_id; /* of a long-poll that has one, likewise */
+	char *cors;      /* a copy: the parameters are gone by then; or NULL */
+	char *id_given;  /* of a long-poll's request, likewise */
 };
 
 static void
@@ -30,8 +29,8 @@ waiter_free(struct waiter *w)
 	*w->link = w->next;
 	if (w->next != NULL)
 		w->next->link = w->link;
-	buf_clear(&w->cors);
-	buf_clear(&w->request_id);
+	free(w->cors);
+	free(w->id_given);
 	free(w);
 }
 
@@ -49,7 +48,7 @@ respond(struct waiter *w, enum error e, unsigned retry_after,
 {
 	struct buf out = { 0 };
 
-	http_write(&out, e, retry_after, w->allow, buf_peek(&w->cors), text);
+	http_write(&out, e, retry_after, w->allow, span_of(w->cors), text);
 	if (w->head && !out.oom)
 		out.n -= text.n; /* RFC 9110, section 9.3.2 */
 	deliver(w, &out);
@@ -78,10 +77,8 @@ on_outcome(void *arg, const struct outcome *o)
 		respond(w, o->error, o->retry_after, o->reply);
 		return;
 	}
-	if (!w->again && o->id.p != NULL) {
-		w->has_id = true;
-		buf_span(&w->request_id, o->id);
-	}
+	if (!again && o->id.p != NULL)
+		w->id_given = strndup(o->id.p, o->id.n);
 	if (!park_add(s->park, w->id, w, o->poll, w->ticket, w->again))
 		respond_error(w, ERR_FULL, "polls");
 	else if (s->frugal && again && park_count(s->park) > 0)
@@ -125,16 +122,13 @@ on_park(void *who, enum park_end why, const struct poll *p,
     const struct span *events, size_t n)
 {
 	struct waiter *w = who;
-	struct span id = { w->has_id ? "" : NULL, 0 };
 	struct buf text = { 0 };
 
 	if (why == PARK_AGAIN) {
 		ask_again(w, p);
 		return;
 	}
-	if (w->request_id.n != 0)
-		id = buf_peek(&w->request_id);
-	poll_reply_begin(&text, id, p, true, false);
+	poll_reply_begin(&text, span_of(w->id_given), p, true, false);
 	for (size_t i = 0; i < n; i++)
 		poll_reply_add(&text, events[i], i == 0);
 	poll_reply_end(&text);
@@ -183,7 +177,7 @@ preflight(struct waiter *w)
 {
 	struct buf out = { 0 };
 
-	http_write_preflight(&out, w->allow, buf_peek(&w->cors));
+	http_write_preflight(&out, w->allow, span_of(w->cors));
 	deliver(w, &out);
 }
 
@@ -213,7 +207,8 @@ service_serve(struct service *s, struct peer peer, char *const *params,
 	http_read(&h, s->conf, peer, params, body_size);
 	w->allow = h.allow;
 	w->head = h.head;
-	buf_span(&w->cors, h.cors);
+	if (h.cors.n != 0)
+		w->cors = strndup(h.cors.p, h.cors.n);
 	switch (h.kind) {
 	case HTTP_OPERATION:
 		a.client = h.client;

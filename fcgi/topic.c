@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "topic.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,44 +21,73 @@ drop_oldest(struct topic *t)
 	*e = (struct span){ NULL, 0 };
 }
 
+uint64_t
+topic_epoch(struct span text)
+{
+	char hex[16];
+
+	if (text.n == 0 || text.n >= sizeof(hex))
+		return 0;
+	memcpy(hex, text.p, text.n);
+	hex[text.n] = '\0';
+	if (strspn(hex, "0123456789abcdef") != text.n || *hex == '0')
+		return 0;
+	return strtoull(hex, NULL, 16);
+}
+
 void
-topic_reset(struct topic *t, const char *epoch, uint64_t seq)
+topic_epoch_text(uint64_t epoch, char out[EPOCH_MAX])
+{
+	snprintf(out, EPOCH_MAX, "%" PRIx64, epoch);
+}
+
+void
+topic_reset(struct topic *t, uint64_t epoch, uint64_t seq)
 {
 	while (t->events != NULL && t->first <= t->last)
 		drop_oldest(t);
-	snprintf(t->epoch, sizeof(t->epoch), "%s", epoch);
+	t->epoch = epoch;
 	t->first = seq + 1;
 	t->last = seq;
 }
 
-void
-topic_clear(struct topic *t)
+struct topic *
+topic_new(const char *scope)
 {
-	topic_reset(t, "", 0);
+	size_t n = strlen(scope) + 1;
+	struct topic *t = calloc(1, sizeof(*t) + n);
+
+	if (t == NULL)
+		return NULL;
+	memcpy(t->text, scope, n);
+	t->scope = t->text;
+	topic_reset(t, 0, 0);
+	return t;
+}
+
+void
+topic_free(struct topic *t)
+{
+	topic_reset(t, 0, 0);
 	free(t->events);
-	t->events = NULL;
+	free(t);
 }
 
 bool
-topic_add(struct topic *t, struct span epoch, uint64_t seq, struct span event)
+topic_add(struct topic *t, uint64_t epoch, uint64_t seq, struct span event)
 {
-	char text[EPOCH_MAX];
 	char *copy;
 
-	if (epoch.n == 0 || epoch.n >= sizeof(text) || seq == 0)
+	if (epoch == 0 || seq == 0 || (epoch == t->epoch && seq <= t->last))
 		return false;
-	memcpy(text, epoch.p, epoch.n);
-	text[epoch.n] = '\0';
-	if (strcmp(text, t->epoch) == 0 && seq <= t->last)
-		return false;
-	if (strcmp(text, t->epoch) != 0 || seq != t->last + 1)
-		topic_reset(t, text, seq - 1);
+	if (epoch != t->epoch || seq != t->last + 1)
+		topic_reset(t, epoch, seq - 1);
 	if (t->events == NULL)
 		t->events = calloc(TOPIC_EVENTS, sizeof(*t->events));
 	copy = malloc(event.n + 1);
 	if (t->events == NULL || copy == NULL) {
 		free(copy);
-		topic_reset(t, text, seq);
+		topic_reset(t, epoch, seq);
 		return false;
 	}
 	memcpy(copy, event.p, event.n);
@@ -70,9 +100,9 @@ topic_add(struct topic *t, struct span epoch, uint64_t seq, struct span event)
 }
 
 bool
-topic_reaches(const struct topic *t, const struct place *p)
+topic_reaches(const struct topic *t, uint64_t epoch, uint64_t seq)
 {
-	return strcmp(t->epoch, p->epoch) == 0 && p->seq + 1 >= t->first;
+	return t->epoch == epoch && seq + 1 >= t->first;
 }
 
 struct span

@@ -107,7 +107,7 @@ test_cuts(void)
 	for (size_t size = 1; size <= b.n; size++) {
 		feed_by(&r, buf_peek(&b), size, &rest);
 		every = every && is_sample(&r) && rest == 4;
-		records_next(&r);
+		records_clear(&r);
 	}
 	ok(every, "in pieces of any size it is the same request");
 	every = true;
@@ -117,14 +117,14 @@ test_cuts(void)
 		feed_by(&r, (struct span){ b.p + cut, b.n - cut }, SIZE_MAX,
 		    &rest);
 		every = every && is_sample(&r) && rest == 4;
-		records_next(&r);
+		records_clear(&r);
 	}
 	ok(partial, "cut at each byte it is partial");
 	ok(every, "and whole with the rest");
 
 	feed_by(&r, buf_peek(&b), SIZE_MAX, &rest);
 	records_request(&r, &again);
-	records_next(&r);
+	records_clear(&r);
 	feed_by(&r, buf_peek(&again), SIZE_MAX, &rest);
 	ok(is_sample(&r) && rest == 0 &&
 	    again.n == 16 + (8 + 4) + 8 + (8 + 5) + 8,
@@ -182,7 +182,6 @@ test_order(void)
 	buf_str(&b, "\2");
 	add_head(&b, 1);
 	feed_by(&r, buf_peek(&b), SIZE_MAX, &rest);
-	records_next(&r);
 	buf_reset(&b);
 	add_head(&b, 1);
 	in = buf_peek(&b);
