@@ -212,7 +212,7 @@ agent.destroy();
 is(code(await ask('GET', '/api/health')), '200 health', 'health of the responder');
 await stop('redis');
 const sick = await ask('GET', '/api/health');
-same([code(sick), sick.error?.error], ['503 20 redis', 'storage is away'], 'without Redis it says so');
+same([code(sick), sick.error?.error], ['503 20 no connection to Redis', 'storage is away'], 'without Redis it says so');
 const sickBridge = await until('the bridge to notice', async () => {
   const r = await bridge('/health');
   return r.status === 503 && r;
