@@ -191,6 +191,10 @@ for (const [what, type, payload] of fits) {
   same([reply.status, reply.channelMessage?.Message], [200, payload.message], `${what} fits`);
 }
 
+for (const [username, status] of [['Ünal', 200], ['ünal', 200], ['ÜNAL', 409], ['ANN', 409], ['ann2', 200]]) {
+  is((await post(url, 'signUp', { signUp: { username, password: PASSWORD } })).status, status, `the case of ASCII letters alone does not matter: ${username}`);
+}
+
 // ---- channels: who hears what ----
 
 const ann2 = await signed('ann');
@@ -246,8 +250,10 @@ await since(ann);
 await carol.ask(join({ channel: 'room' }));
 const told = (await since(ann)).filter((f) => f.userUUID);
 same([names(told), told[0]?.userUUID, told[0]?.user.Username], ['sys channelJoin', carol.uuid, 'carol'], 'the first session joins');
-await carol2.ask(join({ channel: 'room' }));
+await since(carol2);
+carol2.send(join({ channel: 'room' }));
 is(names(await since(ann)), '', 'the second one silently');
+is(names(await since(carol2)), 'channelJoin', 'it gets the reply and no notice itself');
 same((await carol.ask(join({ channel: 'room' }))).channelJoin.total, 3, 'joining again gives the whole reply');
 is(names(await since(ann)), '', 'and nobody hears of it');
 await carol.ask({ type: 'channelLeave', channelLeave: { channel: 'room' } });

@@ -204,6 +204,14 @@ is(second.frames.length, heard, '38: signOut ends the delivery');
 const fresh = await open();
 const up = (await fresh.ask({ type: 'signUp', signUp: { username: 'fresh', password: PASSWORD } })).authorized;
 ok(up.accessKey.length > 60 && (await online()).includes('fresh'), '39: signUp gives a key and is on line');
+const paged = [];
+for (let before; paged.length < 600;) {
+  const { messages, more } = (await ann.ask({ type: 'channelMessages', channelMessages: { before, limit: 100 } })).channelMessages;
+  paged.unshift(...messages.map((m) => m.seq));
+  before = messages[0].seq;
+  if (!more) break;
+}
+ok(paged.length > 400 && paged[0] === 1 && paged.every((q, i) => q === i + 1), '40: older messages come page by page, each once, the oldest first');
 const errors = [...ann.frames, ...nobody.frames, ...echo.frames].filter((f) => f.type === 'error');
 ok(errors.length > 10 && errors.every((f) => f.error.code > 0 && typeof f.error.error === 'string' && typeof f.error.payload === 'string'), '41: no error has code 0, all have their text');
 const joins = [];

@@ -5,13 +5,13 @@ import http from 'node:http';
 import WebSocket from 'ws';
 import { work, startRedis, startResponder, startBridge, startNginx, stop, ok, is, until, end } from './lib.mjs';
 
-const TYPES = ['signIn', 'signUp', 'signOut', 'users', 'channelJoin', 'channelLeave', 'channelMessage', 'events'];
-const GETS = ['users', 'events'];
+const TYPES = ['signIn', 'signUp', 'signOut', 'users', 'channelJoin', 'channelLeave', 'channelMessage', 'events', 'password', 'channels', 'channelMessages', 'channelRead'];
+const GETS = ['users', 'channels', 'channelMessages', 'events'];
 const JSON_TYPE = 'application/json';
 await startRedis();
 await startResponder('responder', { PALAVER_SIGN_IN_RATE: '0' });
 await startBridge('bridge');
-await startResponder('listed', { PALAVER_ORIGINS: 'http://a.example https://b.example:8443' });
+await startResponder('listed', { PALAVER_ORIGINS: 'http://a.example https://b.example:8443', PALAVER_SIGN_UP: 'off' });
 await startBridge('listed-bridge', { PALAVER_ORIGINS: 'http://a.example https://b.example:8443' });
 await startResponder('open', { PALAVER_ORIGINS: '*' });
 await startBridge('open-bridge', { PALAVER_ORIGINS: '*', PALAVER_MAX_CONNECTIONS: '1' });
@@ -139,6 +139,14 @@ is(code(await session({ sessionUUID: bob.sessionUUID })), '403 10 sessionUUID', 
 is(code(await post('signOut', { sessionUUID: bob.sessionUUID }, key)), '403 10 sessionUUID', 'for signOut, too');
 is(code(await ask('GET', '/api/users', key)), '200 users', 'which then did not happen');
 
+// ---- closed sign-up ----
+
+for (const [username, wanted] of [['ann', '403 10 signUp'], ['nobody-yet', '403 10 signUp']]) {
+  is(code(await post('signUp', { signUp: { username, password: 'correct horse' } }, {}, listed)), wanted, `sign_up = off: signUp of ${username} is error 10, and tells nothing`);
+}
+is(code(await post('signIn', { signIn: { username: 'nobody-yet', password: 'correct horse' } }, {}, listed)), '403 5', 'signIn of a free name is answered like a wrong password');
+is(code(await post('signIn', { signIn: { username: 'ann', password: 'correct horse' } }, {}, listed)), '200 authorized', 'who is there signs in');
+
 // ---- query parameters ----
 
 const users = async (query) => {
@@ -219,7 +227,7 @@ const sickBridge = await until('the bridge to notice', async () => {
 });
 ok(/Redis/.test(sickBridge.text), "the bridge's says why", sickBridge.text);
 for (const type of TYPES) {
-  const r = await post(type, { sessionUUID: ann.sessionUUID, [type]: { username: 'ann', password: 'correct horse', message: 'x' } }, key);
+  const r = await post(type, { sessionUUID: ann.sessionUUID, [type]: { username: 'ann', password: 'correct horse', newPassword: 'correct horse', message: 'x', seq: 1 } }, key);
   is(code(r), '503 20', `${type} is error 20`);
 }
 await startRedis();
