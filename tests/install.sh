@@ -26,7 +26,7 @@ tree() { # NAME FLAG...: configures into a directory of that name
 
 tree whole --enable-werror
 is 'configure' "$code" 0
-like 'sums up' "$(tr -s ' \n' ' ' <whole.out)" '*palaver.fcgi yes bridge yes sanitizers no werror yes*'
+like 'sums up' "$(tr -s ' \n' ' ' <whole.out)" '*palaver.fcgi yes bridge yes sanitizers no fuzzing no werror yes*'
 try make make -s -C whole -j2 all check-build
 is 'several goals at once on a clean tree' "$code" 0
 
