@@ -43,6 +43,8 @@ struct store {
 	bool closing;
 	const struct conf *conf;
 	bool ready;           /* connected, and the schema is ours */
+	bool away;            /* known to be, until it is ready: calls fail at
+			       * once */
 	unsigned long newer;  /* schema of a newer program, 0: it is not */
 	uv_timer_t again;     /* looks at the schema again */
 	int handles;          /* to be closed before it is freed */
@@ -260,6 +262,7 @@ on_lost(void *arg)
 	struct store_call *c;
 
 	s->ready = false;
+	s->away = link_failing(s->link);
 	/* Calls that callbacks begin now wait for the next connection. */
 	while ((c = list_take(&s->sent)) != NULL) {
 		call_answer(c, STORE_AWAY, NULL);
@@ -288,6 +291,7 @@ serve(struct store *s)
 	uint64_t now = clock_ms();
 
 	s->ready = true;
+	s->away = false;
 	s->newer = 0;
 	/* What is overdue must not go out: it would end this connection. */
 	while ((c = list_take(&s->waiting)) != NULL) {
@@ -402,7 +406,7 @@ store_eval(struct store *s, enum script script, const struct span *args,
 		return true;
 	}
 	link_wake(s->link);
-	if (link_failing(s->link) || s->newer != 0)
+	if (s->away || s->newer != 0)
 		c->deadline = 0;
 	list_add(&s->waiting, c);
 	return true;
