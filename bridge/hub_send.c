@@ -3,6 +3,10 @@
  * each session, the same bytes for all where that is so. */
 #include "hub_body.h"
 
+/* Bytes of messages in one send to one who catches up, and a frame more: what a
+ * socket does not take of it is all that is held for him. */
+#define SEND_MOST (256 * 1024)
+
 void
 ring_set_dirty(struct followed *f, uint64_t from)
 {
@@ -62,6 +66,10 @@ gather(struct hub *h, struct member *m, struct buf *out)
 	if (f->scope.text[0] != 'u') {
 		if (m->seq + 1 < r->first)
 			return false;
+		if (!f->thins) {
+			m->seq = ring_copy_most(r, m->seq, SEND_MOST, out);
+			return true;
+		}
 		if (passes(h, m))
 			ring_copy(r, m->seq, out);
 		else
@@ -83,25 +91,36 @@ gather(struct hub *h, struct member *m, struct buf *out)
 	return true;
 }
 
-void
-hub_catch_up(struct hub *h, struct session *s)
+/* One send. Whether there is more. */
+static bool
+catch_up_some(struct hub *h, struct session *s)
 {
 	size_t n;
-	struct member **members;
+	struct member **members = h->handler.members(s, &n);
+	bool more = false;
 
-	if (!h->handler.ready(s))
-		return;
-	members = h->handler.members(s, &n);
 	buf_reset(&h->frames);
 	h->frames.oom = false;
 	for (size_t i = 0; i < n; i++) {
-		if (!gather(h, members[i], &h->frames) || h->frames.oom) {
+		struct member *m = members[i];
+
+		if (!gather(h, m, &h->frames) || h->frames.oom) {
 			h->handler.lost(s);
-			return;
+			return false;
 		}
+		more |= m->of->state == RING_LIVE &&
+		    m->seq < m->of->ring.last;
 	}
 	if (h->frames.n != 0)
 		h->handler.send(s, h->frames.p, h->frames.n);
+	return more;
+}
+
+void
+hub_catch_up(struct hub *h, struct session *s)
+{
+	while (h->handler.ready(s) && catch_up_some(h, s))
+		;
 }
 
 /* m gets what all get, unless it is thinned. */

@@ -76,6 +76,17 @@ ring_copy(const struct ring *r, uint64_t seq, struct buf *out)
 	return true;
 }
 
+uint64_t
+ring_copy_most(const struct ring *r, uint64_t seq, size_t most,
+    struct buf *out)
+{
+	while (seq < r->last && out->n < most) {
+		seq++;
+		buf_add(out, slot(r, seq)->bytes, slot(r, seq)->n);
+	}
+	return seq;
+}
+
 void
 ring_clear(struct ring *r)
 {
