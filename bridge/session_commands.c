@@ -33,6 +33,11 @@ carry_out(struct session *s, const struct command *c)
 	}
 	ws_send(s->conn, t->out.p, t->out.n);
 	session_apply(s, &c->effect);
+	if (c->effect.kind == EFFECT_SIGNED_OUT) {
+		/* A request of the session that came behind the signOut may
+		 * have had it counted again. */
+		presence_gone(t->presence, s->uuid, 0);
+	}
 	s->generation = 0;
 	session_adopt(s);
 	if (s->state != SESSION_CLOSING)
