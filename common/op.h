@@ -83,6 +83,8 @@ struct request {
 	int stage;
 	int rounds;
 	bool attach;              /* over HTTP for a WebSocket's session */
+	unsigned lease;           /* ms that an HTTP session named lives on; 0:
+				   * the setting */
 	char found_user[UUID_LEN + 1];
 	char access_key[ACCESS_KEY_MAX];
 	char access_hash[KEY_HASH_LEN + 1];
@@ -132,9 +134,10 @@ enum step op_read_int(struct request *q, const char *name, int64_t low,
  * appends lines of SCOPE EPOCH SEQ. STEP_CALL or STEP_ERROR. */
 enum step op_read_since(struct request *q, struct buf *out);
 /* Starts the call with what most scripts take first: user, hash of the key,
- * life of a key. */
+ * life of a key. Over HTTP the rate of requests, the session that the request
+ * names and its lease go with the hash: whatever is asked renews it. */
 void op_call(struct request *q, enum script script);
-/* Appends session, bridge and the lease of an HTTP session to the call. */
+/* Appends session and bridge to the call. */
 void op_call_session(struct request *q);
 /* Starts the look-up of a name that charges the rate of wrong passwords, which
  * op_call_guess names for the script that forgives it. STEP_CALL. */

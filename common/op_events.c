@@ -45,9 +45,9 @@ build(struct request *q)
 	else
 		uuid_new(q->poll.id);
 	q->poll.wait = (unsigned)wait * 1000;
+	q->lease = q->poll.wait + LIMIT_POLL_LEASE_REST;
 	op_call(q, SCRIPT_events);
 	call_str(&q->call, q->actor.session);
-	call_uint(&q->call, q->poll.wait + LIMIT_POLL_LEASE_REST);
 	call_uint(&q->call, LIMIT_MESSAGES);
 	call_str(&q->call, wait > 0 ? q->poll.id : "");
 	call_uint(&q->call, q->poll.wait);

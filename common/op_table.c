@@ -137,8 +137,9 @@ op_call(struct request *q, enum script script)
 	call_str(&q->call, q->actor.user);
 	buf_str(&proof, q->actor.key_hash);
 	if (q->actor.via == VIA_HTTP && proof.n != 0)
-		buf_fmt(&proof, " %u %u", q->conf->request_rate.count,
-		    q->conf->request_rate.seconds);
+		buf_fmt(&proof, " %u %u %s %u", q->conf->request_rate.count,
+		    q->conf->request_rate.seconds, q->actor.session,
+		    q->lease != 0 ? q->lease : q->conf->session_lease);
 	call_arg(&q->call, buf_peek(&proof));
 	if (proof.oom)
 		q->call.text.oom = true;
@@ -151,7 +152,6 @@ op_call_session(struct request *q)
 {
 	call_str(&q->call, q->actor.session);
 	call_arg(&q->call, q->actor.bridge);
-	call_uint(&q->call, q->conf->session_lease);
 }
 
 void

@@ -155,8 +155,8 @@ test_password(void)
 	    span_is(q.password, "new horse"), "hashes the new one");
 	strcpy(q.hash, "fresh");
 	ok(q.op->build(&q) == STEP_CALL && q.call.script == SCRIPT_password &&
-	    arg_is(5, S) && arg_is(6, "B") && arg_is(8, "stored") &&
-	    arg_is(9, "fresh") && arg_is(10, q.access_hash) &&
+	    arg_is(5, S) && arg_is(6, "B") && arg_is(7, "stored") &&
+	    arg_is(8, "fresh") && arg_is(9, q.access_hash) &&
 	    strcmp(q.access_hash, HASH) != 0, "and changes it");
 	ok(ANSWER(SPAN("OK"), SPAN(ANN), SPAN("\"ann\""),
 	    SPAN("1800000000000"), SPAN("0"), SPAN("e"), SPAN("1"), SPAN("e"),

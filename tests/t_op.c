@@ -244,7 +244,7 @@ main(void)
 	ok(begin(VIA_WEBSOCKET, "{\"type\":\"channelJoin\",\"channelJoin\":"
 	    "{\"channel\":\"UP\"}}") == STEP_ERROR, "a bad channel");
 	ok(begin(VIA_WEBSOCKET, "{\"type\":\"channelJoin\"}") == STEP_CALL &&
-	    arg_is(8, "g"), "general");
+	    arg_is(7, "g"), "general");
 	ok(ANSWER(SPAN("OK"), SPAN(BOB), SPAN("e"), SPAN("1"), SPAN("f"),
 	    SPAN("2"), SPAN("0"), SPAN("1"), SPAN("1"), SPAN("ann\n" ANN
 	    "\nann"), SPAN("1"), SPAN(FRAME)) == STEP_DONE &&

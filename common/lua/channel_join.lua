@@ -1,13 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- 4 user, 5 hash of the key, 6 life of a key (ms), 7 session,
--- 8 bridge or '', 9 lease of an HTTP session (ms), 10 channel's scope,
--- 11 recipient or '', 12 messages wanted, 13 a UUID for a new channel,
--- 14 channels that a session may be in, 15 users wanted
+-- 8 bridge or '', 9 channel's scope, 10 recipient or '', 11 messages wanted,
+-- 12 a UUID for a new channel, 13 channels that a session may be in, 14 users
+-- wanted
 -- OK, channel's UUID, epoch, seq, epoch and seq of the notices before this
 -- join, more, total, number of users, (member of users, on line)..., frames
-local user, session, bridge, scope = ARGV[4], ARGV[7], ARGV[8], ARGV[10]
-local err = proved(user, ARGV[5], tonumber(ARGV[6]),
-    bridge == '' and session or '', ARGV[9])
+local user, session, bridge, scope = ARGV[4], ARGV[7], ARGV[8], ARGV[9]
+local err = proved(user, ARGV[5], tonumber(ARGV[6]), true)
 if err then
 	return err
 end
@@ -15,7 +14,7 @@ local name = name_of(user)
 if not name then
 	return fail('4')
 end
-if ARGV[11] ~= '' and not name_of(ARGV[11]) then
+if ARGV[10] ~= '' and not name_of(ARGV[10]) then
 	return fail('7', 'recipientUUID')
 end
 if bridge ~= '' and not leased(bridge, session) then
@@ -23,7 +22,7 @@ if bridge ~= '' and not leased(bridge, session) then
 end
 local s, e = meta(scope)
 local m = key(scope, ':m')
-call('HSETNX', m, 'i', ARGV[13])
+call('HSETNX', m, 'i', ARGV[12])
 if call('PTTL', m) < SILENT_TTL then
 	call('PEXPIRE', m, SILENT_TTL)
 end
@@ -31,21 +30,21 @@ local ns, ne = meta(scope .. '~')
 if bridge ~= '' then
 	session_claimed(session, user, name, bridge)
 end
-session_entered(session, user, name, scope, tonumber(ARGV[14]),
+session_entered(session, user, name, scope, tonumber(ARGV[13]),
     e .. ' ' .. s .. ' ' .. ne .. ' ' .. ns)
 if bridge == '' then
 	command(call('HGET', SYS .. 's:' .. session, 'b'), 'join', session, user,
 	    scope, e, s, ne, ns)
 end
 converses(user, scope, call('HGET', m, 't') or micro(), 'NX')
-local limit = tonumber(ARGV[12])
+local limit = tonumber(ARGV[11])
 local list = key(scope, ':l')
 local frames = {}
 if limit > 0 then
 	frames = call('LRANGE', list, -limit, -1)
 end
 local more = call('LLEN', list) > #frames and '1' or '0'
-local rows, total = people(scope, 0, tonumber(ARGV[15]), false)
+local rows, total = people(scope, 0, tonumber(ARGV[14]), false)
 local out = { 'OK', call('HGET', m, 'i'), e, tostring(s), ne, tostring(ns),
 	more, tostring(total), tostring(#rows) }
 put_users(out, rows, true)

@@ -1,10 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- runs without memory
 -- 4 user, 5 hash of the key, 6 life of a key (ms), 7 session,
--- 8 bridge or '', 9 lease of an HTTP session (ms), 10 channel's scope
-local user, session, bridge, scope = ARGV[4], ARGV[7], ARGV[8], ARGV[10]
-local err = proved(user, ARGV[5], tonumber(ARGV[6]),
-    bridge == '' and session or '', ARGV[9])
+-- 8 bridge or '', 9 channel's scope
+local user, session, bridge, scope = ARGV[4], ARGV[7], ARGV[8], ARGV[9]
+local err = proved(user, ARGV[5], tonumber(ARGV[6]), true)
 if err then
 	return err
 end

@@ -31,7 +31,7 @@ local function forget_sent(k, most, life)
 end
 
 local user, scope, to, id = ARGV[4], ARGV[7], ARGV[8], ARGV[9]
-local denied = proved(user, ARGV[5], tonumber(ARGV[6]), '', 0)
+local denied = proved(user, ARGV[5], tonumber(ARGV[6]), false)
 if denied then
 	return denied
 end

@@ -4,7 +4,7 @@
 -- channel's names as members in JSON
 -- OK, seq read up to: never backwards, never beyond the channel's
 local user, scope = ARGV[4], ARGV[7]
-local denied = proved(user, ARGV[5], tonumber(ARGV[6]), '', 0)
+local denied = proved(user, ARGV[5], tonumber(ARGV[6]), false)
 if denied then
 	return denied
 end

@@ -5,7 +5,7 @@
 -- OK, total, (scope, seq, read up to, last message's time, of a private channel
 -- the other one's name in JSON and '1' on line)...
 local user, offset = ARGV[4], tonumber(ARGV[7])
-local denied = proved(user, ARGV[5], tonumber(ARGV[6]), '', 0)
+local denied = proved(user, ARGV[5], tonumber(ARGV[6]), false)
 if denied then
 	return denied
 end

@@ -1,22 +1,21 @@
 -- SPDX-License-Identifier: MIT
 -- runs without memory
 -- What an HTTP session has not had.
--- 4 user, 5 hash of the key, 6 life of a key (ms), 7 session, 8 lease (ms),
--- 9 frames at most, 10 what names this poll if it is to wait, or '',
--- 11 how long (ms), 12 polls that may wait in all processes, 0: no bound,
--- 13 places: lines of SCOPE EPOCH SEQ; a scope without one starts where the
--- session joined it
+-- 4 user, 5 hash of the key, 6 life of a key (ms), 7 session, 8 frames at most,
+-- 9 what names this poll if it is to wait, or '', 10 how long (ms), 11 polls
+-- that may wait in all processes, 0: no bound, 12 places: lines of SCOPE EPOCH
+-- SEQ; a scope without one starts where the session joined it
 -- OK, '1' when nothing was lost, '1' when more follows, '1' when it is to wait
 -- ('full': it would, but too many do), number of scopes, (scope, epoch, seq up
 -- to which the frames go)..., frames...
-local user, session, most = ARGV[4], ARGV[7], tonumber(ARGV[9])
-local err = proved(user, ARGV[5], tonumber(ARGV[6]), session, ARGV[8])
+local user, session, most = ARGV[4], ARGV[7], tonumber(ARGV[8])
+local err = proved(user, ARGV[5], tonumber(ARGV[6]), true)
 if err then
 	return err
 end
 local record = call('HGETALL', SYS .. 's:' .. session)
 local given, scopes, before = {}, {}, nil
-for scope, e, s in ARGV[13]:gmatch('(%S+) (%S+) (%d+)\n') do
+for scope, e, s in ARGV[12]:gmatch('(%S+) (%S+) (%d+)\n') do
 	given[scope] = { e, tonumber(s) }
 end
 for i = 1, #record, 2 do
@@ -78,7 +77,7 @@ for i = 1, #frames do
 	out[#out + 1] = frames[i]
 end
 -- One poll of a session waits at a time: this one ends the one before.
-local k, id = SYS .. 'waiting', ARGV[10]
+local k, id = SYS .. 'waiting', ARGV[9]
 if before and before ~= id then
 	poll_ended(user, before)
 end
@@ -86,10 +85,10 @@ local waits = '0'
 if id ~= '' and #frames == 0 and recovered == '1' and more == '0' then
 	waits = '1'
 end
-if waits == '1' and ARGV[12] ~= '0' then
+if waits == '1' and ARGV[11] ~= '0' then
 	call('ZREMRANGEBYSCORE', k, '-inf', now)
-	if call('ZCARD', k) < tonumber(ARGV[12]) or call('ZSCORE', k, id) then
-		call('ZADD', k, now + ARGV[11] + 1000, id)
+	if call('ZCARD', k) < tonumber(ARGV[11]) or call('ZSCORE', k, id) then
+		call('ZADD', k, now + ARGV[10] + 1000, id)
 		call('PEXPIRE', k, 120000)
 	else
 		waits = 'full'

@@ -1,13 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- A new password, and a new key instead of all others.
 -- 4 user, 5 hash of the key, 6 life of a key (ms), 7 session or '',
--- 8 bridge or '', 9 lease of an HTTP session (ms), 10 hash of the password that
--- was verified, 11 of the new one, 12 of the new key, 13 hash of name and
--- address, to forgive, 14, 15 its rate
+-- 8 bridge or '', 9 hash of the password that was verified, 10 of the new one,
+-- 11 of the new key, 12 hash of name and address, to forgive, 13, 14 its rate
 -- What grant gives.
-local user, session, bridge, hash = ARGV[4], ARGV[7], ARGV[8], ARGV[12]
+local user, session, bridge, hash = ARGV[4], ARGV[7], ARGV[8], ARGV[11]
 local ttl, hkey = tonumber(ARGV[6]), P .. '{u:' .. user .. '}'
-local err = proved(user, ARGV[5], ttl, bridge == '' and session or '', ARGV[9])
+local err = proved(user, ARGV[5], ttl, true)
 if err then
 	return err
 end
@@ -15,11 +14,11 @@ local name = name_of(user)
 if not name then
 	return fail('4')
 end
-if call('HGET', hkey, 'p') ~= ARGV[10] then
+if call('HGET', hkey, 'p') ~= ARGV[9] then
 	return fail('5')
 end
-call('HSET', hkey, 'p', ARGV[11])
-forgive(SYS .. 'g:' .. ARGV[13], tonumber(ARGV[14]), tonumber(ARGV[15]))
+call('HSET', hkey, 'p', ARGV[10])
+forgive(SYS .. 'g:' .. ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14]))
 keys_end(user, call('ZRANGE', hkey .. ':k', 0, -1), session)
 key_add(user, hash, ttl)
 if bridge == '' and session ~= '' then

@@ -54,13 +54,16 @@
 local call = redis.call
 local node, P, PS = ARGV[1], ARGV[2], ARGV[3]
 
--- Over HTTP the hash of the key comes with what its user may ask: HASH COUNT
--- SECONDS.
-local asks, asks_in
+-- Over HTTP the hash of the key comes with the rate of its user's requests, the
+-- session that the request names, if any, and that one's lease (ms): HASH COUNT
+-- SECONDS SESSION LEASE.
+local asks, asks_in, asks_for, asks_lease
 if ARGV[5] then
-	local hash, count, seconds = ARGV[5]:match('^(%S+) (%d+) (%d+)$')
+	local hash, count, seconds, session, lease = ARGV[5]:match(
+	    '^(%S+) (%d+) (%d+) (%S*) (%d+)$')
 	if hash then
 		ARGV[5], asks, asks_in = hash, tonumber(count), tonumber(seconds)
+		asks_for, asks_lease = session, tonumber(lease)
 	end
 end
 local SYS = P .. '{sys}:'
@@ -646,9 +649,10 @@ local function renewed(session, lease)
 	end
 end
 
--- Proves who acts over HTTP: nil, or the error to answer. With a session it
--- must be that user's, and its lease is renewed.
-local function proved(user, hash, ttl, session, lease)
+-- Proves who acts over HTTP: nil, or the error to answer. A session that the
+-- request names must be that user's, and its lease is renewed; one that is no
+-- more is an error only where the request acts on it.
+local function proved(user, hash, ttl, acts)
 	if hash == '' then
 		return nil
 	end
@@ -659,16 +663,16 @@ local function proved(user, hash, ttl, session, lease)
 	if wait then
 		return fail('9', wait_seconds(wait))
 	end
-	if session ~= '' then
-		local of = call('HMGET', SYS .. 's:' .. session, 'u', 'b')
-		if not of[1] then
-			return fail('4', 'sessionUUID')
-		end
-		if of[1] ~= user then
+	if asks and asks_for ~= '' then
+		local of = call('HMGET', SYS .. 's:' .. asks_for, 'u', 'b')
+		if of[1] and of[1] ~= user then
 			return fail('10', 'sessionUUID')
 		end
-		if not of[2] then
-			renewed(session, lease)
+		if acts and not of[1] then
+			return fail('4', 'sessionUUID')
+		end
+		if of[1] and not of[2] then
+			renewed(asks_for, asks_lease)
 		end
 	end
 	return nil

@@ -4,7 +4,7 @@
 -- 8 limit, 9 '1': only those on line, 10 a channel's scope or '': all users,
 -- 11 recipient or ''
 -- OK, total, (member of users, on line)...
-local denied = proved(ARGV[4], ARGV[5], tonumber(ARGV[6]), '', 0)
+local denied = proved(ARGV[4], ARGV[5], tonumber(ARGV[6]), false)
 if denied then
 	return denied
 end
