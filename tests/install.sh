@@ -77,7 +77,7 @@ is 'the tarball has all of the tree' "$(comm -13 in-tarball in-tree)" ''
 # Installed as the image does it, and gone again.
 try install make -s -C whole install-strip DESTDIR="$work/root"
 is 'make install-strip with DESTDIR' "$code" 0
-for file in bin/palaver.fcgi bin/palaver-bridge share/man/man8/palaver.fcgi.8 \
+for file in bin/palaver.fcgi bin/palaver-bridge bin/palaver-doctor share/man/man1/palaver-doctor.1 share/man/man8/palaver.fcgi.8 \
 	share/man/man8/palaver-bridge.8 share/man/man5/palaver.conf.5 \
 	share/palaver/www/index.html share/palaver/www/palaver.js \
 	share/doc/palaver/README.md share/doc/palaver/examples/palaver.conf \
