@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+// The checker's judge, on histories made up: a clean one passes, and each fault
+// put into it is named, once and as what it is.
+import { is, ok, end } from './lib.mjs';
+import { judge } from './lib-judge.mjs';
+import { plan } from './lib-plan.mjs';
+
+const SENDS = 12;
+
+/** Three members read two channels, from different places on, with resumes. */
+function clean() {
+  const logs = { '': [], named: [] };
+  const sends = [];
+  let at = 0;
+  for (let n = 0; n < SENDS; n += 1) {
+    const channel = n % 3 ? '' : 'named';
+    const m = { seq: logs[channel].length + 1, uuid: `u${n}`, sender: `s${n % 2}`, text: `t${n}` };
+    logs[channel].push(m);
+    const began = (at += 1);
+    const answers = [{ seq: m.seq, uuid: m.uuid, at: (at += 1) }];
+    if (n % 4 === 0) answers.push({ ...answers[0], at: at + 50 }); // repeated
+    sends.push({ ...m, channel, began, answers: n === 5 ? [] : answers });
+  }
+  const members = ['a', 'b', 'c'].map((name, k) => ({
+    name,
+    records: Object.entries(logs).flatMap(([channel, log]) => [
+      { kind: 'joined', channel, seq: k },
+      ...log.slice(k).flatMap((m, i) => [...(i === 2 ? [{ kind: 'resumed', channel, recovered: true }] : []), { kind: 'message', channel, ...m }]),
+    ]),
+  }));
+  return { members, sends, logs };
+}
+const named = (h) => judge(h).map((f) => f.what).join();
+/** What the judge says of the clean one after a change. */
+function changed(change, options = {}) {
+  const h = structuredClone(clean());
+  change(h);
+  return named({ ...h, ...options });
+}
+const a = (h) => h.members[0].records;
+const nth = (h, n) => a(h).map((r, i) => [r, i]).filter(([r]) => r.kind === 'message' && r.channel === '')[n][1];
+
+is(named(clean()), '', 'a clean history passes');
+is(changed((h) => a(h).splice(nth(h, 4), 1)), 'dropped', 'one event dropped');
+is(changed((h) => a(h).splice(nth(h, 7), 1)), 'dropped', 'the last one dropped');
+is(changed((h) => a(h).splice(nth(h, 0), 1)), 'dropped', 'the first one dropped');
+is(changed((h) => a(h).splice(nth(h, 4), 0, a(h)[nth(h, 4)])), 'doubled', 'one event doubled');
+is(changed((h) => a(h).push(a(h)[nth(h, 1)])), 'doubled', 'one doubled much later');
+is(changed((h) => {
+  const [i, j] = [nth(h, 3), nth(h, 4)];
+  [a(h)[i], a(h)[j]] = [a(h)[j], a(h)[i]];
+}), 'swapped', 'two events swapped');
+is(changed((h) => { a(h)[nth(h, 3)] = { ...a(h)[nth(h, 3)], text: 'else' }; }), 'differs', 'one that is another at one member');
+is(changed((h) => { a(h)[nth(h, 3)] = { ...a(h)[nth(h, 2)], seq: a(h)[nth(h, 3)].seq }; }), 'doubled,differs', 'one that comes as the next as well');
+is(changed((h) => h.logs[''].push({ ...h.logs[''][2], seq: 9 })), 'stored twice,dropped,dropped,dropped', 'a repeated send stored twice');
+is(changed((h) => {
+  const again = { ...h.logs[''][2], seq: 9 };
+  h.logs[''].push(again);
+  for (const m of h.members) m.records.push({ kind: 'message', channel: '', ...again });
+}), 'stored twice,doubled,doubled,doubled', 'and sent to all');
+is(changed((h) => h.sends.push({ sender: 's0', channel: '', uuid: 'x', text: 'x', began: 90, answers: [{ seq: 9, uuid: 'x', at: 91 }] })), 'acknowledged and missing', 'an acknowledged one that is not stored');
+is(changed((h) => {
+  h.logs[''].pop();
+  for (const m of h.members) m.records = m.records.filter((r) => !(r.kind === 'message' && r.channel === '' && r.seq === 8));
+}), 'acknowledged and missing', 'an acknowledged one that nobody has');
+is(changed((h) => { h.logs[''].pop(); }), 'acknowledged and missing,differs,differs,differs', 'or that all have, but not the log');
+is(changed((h) => { h.sends[0].answers[1].seq += 1; }), 'answers differ', 'a repeated send answered otherwise');
+is(changed((h) => { h.logs[''][4].uuid = 'y'; }).split(',').sort().join(), 'acknowledged and missing,differs,differs,differs,stray', 'one that nobody sent');
+is(changed((h) => { h.logs[''].splice(3, 1); }).split(',')[0], 'hole in the log', 'a hole in the log');
+is(changed((h) => { h.logs[''].shift(); }).split(',')[0], 'hole in the log', 'a log that lost its first');
+is(changed((h) => {
+  const [one, two] = h.sends.filter((s) => s.channel === '');
+  [one.began, one.answers, two.began, two.answers] = [two.began, [{ ...one.answers[0], at: two.answers[0].at }], one.began, [{ ...two.answers[0], at: one.answers[0].at }]];
+}), 'overtaken', 'one stored before what was acknowledged before it was sent');
+is(changed((h) => { a(h).unshift(a(h).splice(nth(h, 0), 1)[0]); }), 'before the join,dropped', 'one before the join');
+is(changed((h) => { a(h).find((r) => r.kind === 'resumed').recovered = false; }), 'not recovered', 'a resume that is not recovered');
+
+// A plan that loses data: a gap is fine where the member was told of it.
+const gap = (recovered) => (h) => {
+  const i = a(h).findIndex((r) => r.kind === 'resumed' && r.channel === '');
+  a(h)[i].recovered = recovered;
+  a(h).splice(i + 1, 2);
+};
+is(changed(gap(false)), 'not recovered,dropped,dropped', 'a gap of two');
+is(changed(gap(false), { lossy: true }), '', 'where the plan loses data, the member having been told');
+is(changed(gap(true), { lossy: true }), 'dropped,dropped', 'not having been told');
+is(changed((h) => { gap(false)(h); a(h).splice(nth(h, 3), 1); }, { lossy: true }), 'dropped', 'one that was dropped elsewhere');
+is(changed((h) => { gap(false)(h); a(h).push(a(h)[nth(h, 1)]); }, { lossy: true }), 'doubled', 'one from before the gap that comes again');
+is(changed((h) => { h.logs[''].splice(0, 4); h.sends = h.sends.filter((s) => s.uuid !== 'u1'); }, { lossy: true }), '', 'a log that was trimmed');
+
+const options = { seed: 7, seconds: 5, outages: ['pub/sub cut'] };
+is(JSON.stringify(plan(options)), JSON.stringify(plan(options)), 'a seed is a plan');
+ok(JSON.stringify(plan(options).members) !== JSON.stringify(plan({ ...options, seed: 8 }).members), 'another is another');
+await end();

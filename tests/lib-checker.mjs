@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: MIT
+// One run of the checker: bridges and responders of its own behind nginx, on
+// the Redis that there is, members who do what the plan says, and what the
+// judge has to say of it all.
+import http from 'node:http';
+import { existsSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { start, startNginx, stop, until, post, work } from './lib.mjs';
+import { judge } from './lib-judge.mjs';
+import { plan as planOf, random } from './lib-plan.mjs';
+import { Member, channelOf, pause } from './lib-clients.mjs';
+
+const build = process.env.PALAVER_BUILD;
+export const BRIDGE = `${build}/bridge/palaver-bridge`;
+export const RESPONDER = `${build}/fcgi/palaver.fcgi`;
+const LIMITS = { PALAVER_MESSAGE_RATE: '0', PALAVER_SIGN_IN_RATE: '0', PALAVER_ADDRESS_CONNECTIONS: '0', PALAVER_USER_POLLS: '1000' };
+let runs = 0;
+
+/** Whether fn came true within ms. */
+const comes = (fn, ms) => until('', fn, ms).then(() => true, () => false);
+
+const healthy = (socketPath) => new Promise((resolve) => {
+  http.get({ socketPath, path: '/health' }, (r) => {
+    r.resume();
+    resolve(r.statusCode === 200);
+  }).on('error', () => resolve(false));
+});
+
+/** Programs that can be ended and started again. */
+class Servers {
+  constructor(bridges, responders, env) {
+    this.prefix = `run${runs += 1}`;
+    this.env = { ...LIMITS, PALAVER_PREFIX: `${this.prefix}:`, ...env };
+    this.programs = new Map([
+      ...bridges.map((program, n) => [`${this.prefix}-bridge${n}`, program]),
+      ...responders.map((program, n) => [`${this.prefix}-responder${n}`, program]),
+    ]);
+    this.bridges = [...this.programs.keys()].slice(0, bridges.length);
+    this.responders = [...this.programs.keys()].slice(bridges.length);
+  }
+  path(name) {
+    return `${work}/${name}.sock`;
+  }
+  async begin(name) {
+    start(name, this.programs.get(name), ['--listen', `unix:${this.path(name)}`], this.env);
+    await until(name, () => (this.bridges.includes(name) ? healthy(this.path(name)) : existsSync(this.path(name))));
+  }
+  async beginAll() {
+    await Promise.all([...this.programs.keys()].map((name) => this.begin(name)));
+    this.url = await startNginx(this.responders, this.bridges, `${this.prefix}-nginx`);
+  }
+  /** Ends them; the exit codes that are not 0. */
+  async endAll() {
+    const codes = await Promise.all([...this.programs.keys()].map(async (name) => ({ name, code: await stop(name) })));
+    await stop(`${this.prefix}-nginx`);
+    return codes.filter((c) => c.code !== 0).map((c) => `${c.name} ended with ${c.code}`);
+  }
+  /** What may befall them: one of a plan's outages. */
+  async befall({ what, which }) {
+    const pick = (list) => list[which % list.length];
+    if (what === 'pub/sub cut') {
+      execFileSync('redis-cli', ['-s', `${work}/redis.sock`, 'client', 'kill', 'type', 'pubsub']);
+    } else if (what === 'bridge killed' || what === 'responder killed') {
+      const name = pick(what === 'bridge killed' ? this.bridges : this.responders);
+      await stop(name, 'SIGKILL');
+      await this.begin(name);
+    } else if (what === 'bridge stopped' || what === 'responder stopped') {
+      const name = pick(what === 'bridge stopped' ? this.bridges : this.responders);
+      await stop(name);
+      await this.begin(name);
+    } else {
+      throw new Error(`no such outage: ${what}`);
+    }
+  }
+}
+
+/** All messages of a channel, as they are stored. */
+async function history(url, accessKey, payload) {
+  const all = [];
+  let before;
+  for (;;) {
+    const r = await post(url, 'channelMessages', { accessKey, channelMessages: { ...payload, before, limit: 100 } });
+    const { messages, more } = r.channelMessages;
+    all.unshift(...messages);
+    if (!more) return all.map((m) => ({ seq: m.seq, uuid: m.UUID, sender: m.SenderUUID, text: m.Message, channel: channelOf(m) }));
+    before = messages[0].seq;
+  }
+}
+
+async function signUsers(url, prefix, n) {
+  return Promise.all(Array.from({ length: n }, async (_, k) => {
+    const { authorized } = await post(url, 'signIn', { signIn: { username: `${prefix} user ${k}`, password: 'secret123' } });
+    return { uuid: authorized.userUUID, key: authorized.accessKey };
+  }));
+}
+
+function channelsOf(member, users) {
+  return member.channels.map((c) => ('with' in c
+    ? { name: [users[member.user].uuid, users[c.with].uuid].sort().join(' '), payload: { recipientUUID: users[c.with].uuid } }
+    : { name: c.channel ?? '', payload: c }));
+}
+
+/** Carries the plan out, each member at its own times. */
+async function carryOut(plan, members, servers) {
+  const began = Date.now();
+  const till = (ms) => pause(Math.max(0, began + ms - Date.now()));
+  const lives = [];
+  const does = async (member, { begins, steps }) => {
+    await till(begins);
+    lives.push(member.live());
+    for (const step of steps) {
+      await till(step.at);
+      if (step.messages) for (const m of step.messages) member.send(m);
+      if (step.what === 'repeat') member.repeat(step.of);
+      if (step.what === 'hasty') await pause(step.after);
+      if (step.what === 'cut' || step.what === 'hasty') member.cut(step);
+      if (step.what === 'switch') member.switch(step);
+    }
+  };
+  const outages = async () => {
+    for (const o of plan.outages) {
+      await till(o.at);
+      await servers.befall(o);
+    }
+  };
+  await Promise.all([outages(), ...members.map((m, n) => does(m, plan.members[n]))]);
+  return lives;
+}
+
+const sum = (members, of) => members.reduce((n, m) => n + of(m.counts), 0);
+
+/**
+ * @param {{bridges?: string[], responders?: string[], env?: object,
+ *   lossy?: boolean, settle?: number}} options and those of the plan: programs
+ *   to run; lossy: the plan loses data; settle: ms that all have at the end.
+ * @returns {Promise<{faults: {what: string, text: string}[], counts: object}>}
+ */
+export async function check({ bridges = [BRIDGE, BRIDGE], responders = Array(4).fill(RESPONDER), env, lossy, settle = 20000, ...options }) {
+  const plan = planOf(options);
+  const servers = new Servers(bridges, responders, env);
+  await servers.beginAll();
+  const { url } = servers;
+  let ticks = 0;
+  const run = {
+    url, sends: [], clock: () => (ticks += 1),
+    socketUrls: [`${url.replace('http', 'ws')}/ws`, ...servers.bridges.map((b) => `ws+unix://${servers.path(b)}:/ws`)],
+  };
+  const users = await signUsers(url, servers.prefix, plan.users);
+  const members = plan.members.map((m) => new Member(m, users[m.user], channelsOf(m, users), run, random(plan.seed, `${m.name} by chance`)));
+  const lives = await carryOut(plan, members, servers);
+
+  const faults = [];
+  const quiet = await comes(() => members.every((m) => m.quiet), settle);
+  if (!quiet) faults.push({ what: 'no answer', text: `${members.filter((m) => !m.quiet).map((m) => m.name).join()} wait for one` });
+  const logs = {};
+  for (const m of members) {
+    for (const c of m.channels) logs[c.name] ??= await history(url, m.key, c.payload);
+  }
+  const all = (m) => m.channels.every((c) => m.last.get(c.name) >= (logs[c.name].at(-1)?.seq ?? 0));
+  await comes(() => members.every(all), settle);
+  // What comes beyond the end would be wrong, and shows only after a while.
+  await pause(200);
+  for (const m of members) m.over();
+  await Promise.all(lives);
+  faults.push(...judge({ members, sends: run.sends, logs, lossy }));
+  for (const text of [...members.flatMap((m) => m.complaints), ...await servers.endAll()]) faults.push({ what: 'complaint', text });
+  return {
+    faults,
+    counts: {
+      sent: run.sends.length,
+      repeats: sum(members, (c) => c.repeats),
+      messages: { ws: sum(members, (c) => c.messages.ws), poll: sum(members, (c) => c.messages.poll) },
+      resumes: { ws: sum(members, (c) => c.resumes.ws), poll: sum(members, (c) => c.resumes.poll) },
+      switches: sum(members, (c) => c.switches),
+      outages: plan.outages.length,
+    },
+  };
+}

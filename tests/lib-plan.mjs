@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// The plan of a run of the checker, made of a seed: who does what when, as
+// data, so that the same seed is the same plan again.
+
+/** A stream of numbers of [0, 1) for a seed and a name (mulberry32). */
+export function random(seed, name) {
+  let state = seed >>> 0;
+  for (const c of name) state = Math.imul(state ^ c.codePointAt(0), 0x01000193) >>> 0;
+  const next = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+  return Object.assign(next, {
+    below: (n) => Math.floor(next() * n),
+    pick: (list) => list[Math.floor(next() * list.length)],
+  });
+}
+
+function uuid(r) {
+  const hex = Array.from({ length: 32 }, () => r.below(16).toString(16));
+  hex[12] = '4';
+  hex[16] = '89ab'[r.below(4)];
+  return hex.join('').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+}
+
+/** What a member does, each with a weight. Those that only read by one
+ * transport do not switch. */
+const SHARES = { send: 56, burst: 8, repeat: 10, hasty: 10, cut: 10, switch: 24 };
+
+function steps(r, member, { seconds, gap, shares, resumes }) {
+  const cut = resumes.includes(member.via);
+  const can = Object.entries(shares).filter(([what, weight]) => weight && (what === 'switch' ? member.switches : cut || (what !== 'cut' && what !== 'hasty')));
+  const whole = can.reduce((sum, [, weight]) => sum + weight, 0);
+  const draw = () => {
+    let at = r() * whole;
+    return can.find(([, weight]) => (at -= weight) < 0)?.[0] ?? 'send';
+  };
+  const message = (n) => ({ channel: r.below(member.channels.length), uuid: uuid(r), text: `${member.name} ${n}` });
+  const out = [];
+  let sent = 0;
+  for (let at = member.begins + gap * r(); at < seconds * 1000; at += -Math.log(1 - r()) * gap) {
+    const what = draw();
+    const s = { at: Math.round(at), what };
+    if (what === 'send' || what === 'hasty') s.messages = [message(sent++)];
+    if (what === 'burst') s.messages = Array.from({ length: 2 + r.below(8) }, () => message(sent++));
+    if (what === 'repeat') s.of = r();            // which of those sent so far
+    if (what === 'hasty') s.after = r.below(12);  // ms until the cut
+    if (what === 'cut' || what === 'switch' || what === 'hasty') {
+      s.away = r.below(4) ? r.below(300) : r.below(2000); // ms
+      s.fresh = r.below(2) === 0; // a new session over HTTP, not the one before
+      s.well = r.below(3) === 0;  // says good-bye first
+    }
+    out.push(s);
+  }
+  return out;
+}
+
+/**
+ * @param {{seed: number, seconds: number, members?: number, gap?: number,
+ *   shares?: object, resumes?: string[], outages?: string[], every?: number}}
+ *   options members: half begin by WebSocket, half by long-poll, every third
+ *   switches; gap: ms between the steps of one, on average; resumes: by what
+ *   they can go on; outages: what befalls the servers, one each `every` ms.
+ */
+export function plan({ seed, seconds, members: count = 16, gap = 500, shares = {}, resumes = ['ws', 'poll'], outages = [], every = 2500 }) {
+  const users = count / 2;
+  const members = Array.from({ length: count }, (_, n) => {
+    const r = random(seed, `member ${n}`);
+    const user = n % users;
+    const m = {
+      name: `m${n}`, user, via: n % 4 < 2 ? 'ws' : 'poll', switches: resumes.length === 2 && n % 3 === 0,
+      begins: n % 8 === 7 ? Math.round(r() * seconds * 500) : 0, // some come late
+      // general, a named one, and the private one with a neighbour
+      channels: [{}, { channel: user % 4 < 2 ? 'even.pairs' : 'odd-pairs' }, { with: user ^ 1 }],
+    };
+    return { ...m, steps: steps(r, m, { seconds, gap, resumes, shares: { ...SHARES, ...shares } }) };
+  });
+  const r = random(seed, 'servers');
+  const befalls = [];
+  for (let at = every; outages.length && at < seconds * 1000; at += every) befalls.push({ at, what: outages[befalls.length % outages.length], which: r.below(1000) });
+  return { seed, seconds, users, members, outages: befalls };
+}
