@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "limit.h"
+
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "unknown"
 #endif
@@ -104,6 +106,33 @@ static const struct setting table[] = {
 	    "signIn, signOut, channelJoin and channelLeave of others to a"
 	    " session,\n                       beyond which it is told only that"
 	    " there are news; 0: no limit" },
+	{ "name_length", KIND_NUMBER, AT(name_length), "64", 1, MOST_NAME, NULL,
+	    "characters of a user's name" },
+	{ "password_least", KIND_NUMBER, AT(password_least), "8",
+	    LEAST_PASSWORD, 256, NULL, "bytes of a new password, at least" },
+	{ "password_most", KIND_NUMBER, AT(password_most), "1024", 256, 4096,
+	    NULL, "bytes of a password, at most" },
+	{ "message_length", KIND_NUMBER, AT(message_length), "4096", 1,
+	    MOST_MESSAGE_BYTES, NULL, "characters of a message" },
+	{ "message_bytes", KIND_NUMBER, AT(message_bytes), "16384", 4,
+	    MOST_MESSAGE_BYTES, NULL, "bytes of a message" },
+	{ "users_page", KIND_NUMBER, AT(users_page), "200", 1, 1000, NULL,
+	    "users that users brings unless asked for another number" },
+	{ "users_most", KIND_NUMBER, AT(users_most), "1000", 1000,
+	    MOST_USERS, NULL, "users in one reply" },
+	{ "join_messages", KIND_NUMBER, AT(join_messages), "10", 0, 100,
+	    NULL, "messages that channelJoin brings unless asked for another"
+	    " number" },
+	{ "messages_page", KIND_NUMBER, AT(messages_page), "50", 1, 100,
+	    NULL, "messages that channelMessages brings unless asked for"
+	    " another\n                       number" },
+	{ "messages_most", KIND_NUMBER, AT(messages_most), "100", 100,
+	    MOST_MESSAGES, NULL, "messages, or events of a long-poll, in one"
+	    " reply" },
+	{ "poll_wait", KIND_NUMBER, AT(poll_wait), "25", 0, MOST_POLL_WAIT,
+	    NULL, "seconds that a long-poll waits unless asked for others" },
+	{ "poll_wait_most", KIND_NUMBER, AT(poll_wait_most), "55", 1,
+	    MOST_POLL_WAIT, NULL, "seconds that it waits at most" },
 	{ "poll_slots", KIND_NUMBER, AT(poll_slots), "0", 0, 10000, NULL,
 	    "long-polls that wait, where each holds a process; 0: no bound, but\n"
 	    "                       5 as plain CGI" },
@@ -593,6 +622,9 @@ check(const struct conf *c)
 	if (c->dead_after < c->ping_after + 100)
 		return bad("setting", "dead_after",
 		    "must be at least 100 above ping_after");
+	if (c->poll_wait > c->poll_wait_most)
+		return bad("setting", "poll_wait",
+		    "must be at most poll_wait_most");
 	return true;
 }
 

@@ -61,6 +61,18 @@ struct conf {
 	unsigned session_lease;     /* ms of an HTTP session, default 45000: the
 				     * longest usual wait and 20 s */
 	struct rate notice_rate;    /* of others to a session, default 20/1 */
+	unsigned name_length;    /* characters, default 64 */
+	unsigned password_least; /* bytes of a new one, default 8 */
+	unsigned password_most;  /* bytes, default 1024 */
+	unsigned message_length; /* characters, default 4096 */
+	unsigned message_bytes;  /* default 16384 */
+	unsigned users_page;     /* rows of a reply unless asked for, 200 */
+	unsigned users_most;     /* and at most, 1000 */
+	unsigned join_messages;  /* of a channelJoin unless asked for, 10 */
+	unsigned messages_page;  /* of a channelMessages, 50 */
+	unsigned messages_most;  /* of one reply, 100 */
+	unsigned poll_wait;      /* s unless asked for, 25 */
+	unsigned poll_wait_most; /* s, 55 */
 	unsigned poll_slots;        /* polls that wait in all processes, where
 				     * each holds one; 0: no bound */
 	unsigned user_polls;        /* that wait, of one user in one process */

@@ -145,8 +145,10 @@ enum step op_call_find(struct request *q, struct span name);
 void op_call_guess(struct request *q);
 /* Appends the name without regard to the case of ASCII letters. */
 void op_call_folded(struct request *q, struct span name);
-/* Reads a password of allowed length. STEP_CALL or STEP_ERROR. */
-enum step op_read_password(struct request *q, const char *name,
+/* Reads a password of least to password_most bytes. Least is the setting for
+ * one that is new: those of before it was raised still sign in. STEP_CALL or
+ * STEP_ERROR. */
+enum step op_read_password(struct request *q, const char *name, size_t least,
     struct span *out);
 /* Appends "recipientUUID":..,"channel":.. to b, or to the reply. */
 void op_names(struct buf *b, const struct request *q);

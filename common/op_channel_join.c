@@ -17,10 +17,11 @@ enum { /* words of the answer */
 static enum step
 build(struct request *q)
 {
-	int64_t limit = DEFAULT_JOIN_MESSAGES;
+	int64_t limit = q->conf->join_messages;
 
 	if (op_read_channel(q) == STEP_ERROR ||
-	    op_read_int(q, "limit", 0, LIMIT_MESSAGES, &limit) == STEP_ERROR)
+	    op_read_int(q, "limit", 0, q->conf->messages_most, &limit) ==
+	    STEP_ERROR)
 		return STEP_ERROR;
 	if (q->actor.via == VIA_HTTP && q->actor.session[0] == '\0')
 		return op_fail(q, ERR_FIELD, "sessionUUID");
@@ -33,7 +34,6 @@ build(struct request *q)
 	call_str(&q->call, q->uuid);
 	call_uint(&q->call, LIMIT_SESSION_CHANNELS);
 	call_uint(&q->call, LIMIT_JOIN_USERS);
-	call_uint(&q->call, LIMIT_SESSION_CHANNELS);
 	return STEP_CALL;
 }
 

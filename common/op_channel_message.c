@@ -16,7 +16,8 @@ build(struct request *q)
 	if (op_read_channel(q) == STEP_ERROR)
 		return STEP_ERROR;
 	if (msg_string(q->msg, "message", &text) != FIELD_OK ||
-	    !utf8_is_message(text))
+	    !utf8_is_message(text, q->conf->message_length,
+	    q->conf->message_bytes))
 		return op_fail(q, ERR_FIELD, "message");
 	if (msg_string(q->msg, "UUID", &uuid) == FIELD_WRONG ||
 	    (uuid.n != 0 && !uuid_read(uuid, q->uuid)))

@@ -66,11 +66,12 @@ read_before(struct request *q, uint64_t *before)
 static enum step
 build(struct request *q)
 {
-	int64_t limit = DEFAULT_MESSAGES;
+	int64_t limit = q->conf->messages_page;
 	uint64_t before;
 
 	if (op_read_channel(q) == STEP_ERROR ||
-	    op_read_int(q, "limit", 0, LIMIT_MESSAGES, &limit) == STEP_ERROR ||
+	    op_read_int(q, "limit", 0, q->conf->messages_most, &limit) ==
+	    STEP_ERROR ||
 	    read_before(q, &before) == STEP_ERROR)
 		return STEP_ERROR;
 	op_call(q, SCRIPT_channel_messages);

@@ -30,11 +30,12 @@ read_session(struct request *q)
 static enum step
 build(struct request *q)
 {
-	int64_t wait = DEFAULT_POLL_WAIT;
+	int64_t wait = q->conf->poll_wait;
 	struct buf since = { 0 };
 
 	if (read_session(q) == STEP_ERROR ||
-	    op_read_int(q, "wait", 0, LIMIT_POLL_WAIT, &wait) == STEP_ERROR)
+	    op_read_int(q, "wait", 0, q->conf->poll_wait_most, &wait) ==
+	    STEP_ERROR)
 		return STEP_ERROR;
 	if (op_read_since(q, &since) == STEP_ERROR) {
 		buf_clear(&since);
@@ -48,7 +49,7 @@ build(struct request *q)
 	q->lease = q->poll.wait + LIMIT_POLL_LEASE_REST;
 	op_call(q, SCRIPT_events);
 	call_str(&q->call, q->actor.session);
-	call_uint(&q->call, LIMIT_MESSAGES);
+	call_uint(&q->call, q->conf->messages_most);
 	call_str(&q->call, wait > 0 ? q->poll.id : "");
 	call_uint(&q->call, q->poll.wait);
 	call_uint(&q->call, q->conf->poll_slots);

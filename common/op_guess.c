@@ -63,10 +63,11 @@ op_call_find(struct request *q, struct span name)
 }
 
 enum step
-op_read_password(struct request *q, const char *name, struct span *out)
+op_read_password(struct request *q, const char *name, size_t least,
+    struct span *out)
 {
 	if (msg_string(q->msg, name, out) != FIELD_OK ||
-	    out->n < LIMIT_PASSWORD_MIN || out->n > LIMIT_PASSWORD_MAX)
+	    out->n < least || out->n > q->conf->password_most)
 		return op_fail(q, ERR_FIELD, name);
 	return STEP_CALL;
 }

@@ -7,6 +7,8 @@
 
 #include <stdio.h>
 
+#include "limit.h"
+
 enum stage {
 	STAGE_START,
 	STAGE_NAME,   /* whose password is it? */
@@ -35,8 +37,9 @@ build(struct request *q)
 {
 	struct span new = { NULL, 0 };
 
-	if (op_read_password(q, "password", &q->password) == STEP_ERROR ||
-	    op_read_password(q, "newPassword", &new) == STEP_ERROR)
+	if (op_read_password(q, "password", LEAST_PASSWORD, &q->password) ==
+	    STEP_ERROR || op_read_password(q, "newPassword",
+	    q->conf->password_least, &new) == STEP_ERROR)
 		return STEP_ERROR;
 	switch ((enum stage)q->stage) {
 	case STAGE_START:

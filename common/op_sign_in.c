@@ -69,9 +69,10 @@ static enum step
 read_names(struct request *q, struct span *name)
 {
 	if (msg_string(q->msg, "username", name) != FIELD_OK ||
-	    !utf8_is_name(*name))
+	    !utf8_is_name(*name, q->conf->name_length))
 		return op_fail(q, ERR_FIELD, "username");
-	return op_read_password(q, "password", &q->password);
+	return op_read_password(q, "password", q->op == &op_sign_up ?
+	    q->conf->password_least : LEAST_PASSWORD, &q->password);
 }
 
 /* signIn by an access key in the payload, or over HTTP the one that came with
@@ -129,6 +130,9 @@ found(struct request *q, const struct answer *a)
 		return op_fail(q, ERR_FAULT, NULL);
 	if (a->v[1].n != 0 && q->op == &op_sign_up)
 		return op_fail(q, ERR_TAKEN, "username");
+	if (a->v[1].n == 0 && q->conf->sign_up &&
+	    q->password.n < q->conf->password_least)
+		return op_fail(q, ERR_FIELD, "password");
 	/* A name that is not there and may not be made costs a hash as well,
 	 * and is answered like a wrong password. */
 	snprintf(q->found_user, sizeof(q->found_user), "%.*s",

@@ -3,17 +3,17 @@
  * A recipientUUID or channel that is there names a channel even when it is
  * empty: general, as in channelJoin. */
 #include "frame.h"
-#include "limit.h"
 #include "op.h"
 
 static enum step
 build(struct request *q)
 {
-	int64_t offset = 0, limit = DEFAULT_USERS;
+	int64_t offset = 0, limit = q->conf->users_page;
 	bool online = false;
 
 	if (op_read_int(q, "offset", 0, INT32_MAX, &offset) == STEP_ERROR ||
-	    op_read_int(q, "limit", 0, LIMIT_USERS, &limit) == STEP_ERROR)
+	    op_read_int(q, "limit", 0, q->conf->users_most, &limit) ==
+	    STEP_ERROR)
 		return STEP_ERROR;
 	if (msg_bool(q->msg, "online", &online) == FIELD_WRONG)
 		return op_fail(q, ERR_FIELD, "online");

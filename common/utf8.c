@@ -96,7 +96,7 @@ is_hidden(uint32_t u)
 }
 
 bool
-utf8_is_name(struct span s)
+utf8_is_name(struct span s, size_t most)
 {
 	size_t n = 0;
 	uint32_t u = 0, before = ' ';
@@ -108,15 +108,15 @@ utf8_is_name(struct span s)
 		if (u == ' ' && before == ' ')
 			return false;
 	}
-	return n >= 1 && n <= LIMIT_NAME && u != ' ';
+	return n >= 1 && n <= most && u != ' ';
 }
 
 bool
-utf8_is_message(struct span s)
+utf8_is_message(struct span s, size_t most, size_t bytes)
 {
 	size_t n = 0;
 
-	if (s.n > LIMIT_MESSAGE_BYTES)
+	if (s.n > bytes)
 		return false;
 	for (size_t at = 0; at < s.n; n++) {
 		uint32_t u = next(s, &at);
@@ -125,7 +125,7 @@ utf8_is_message(struct span s)
 		    (u >= 0x7f && u < 0xa0))
 			return false;
 	}
-	return n >= 1 && n <= LIMIT_MESSAGE;
+	return n >= 1 && n <= most;
 }
 
 bool

@@ -10,14 +10,14 @@
 bool utf8_valid(struct span s, size_t *chars);
 /* The same, but a NUL, which RFC 3629 has nothing against, may stand in it. */
 bool utf8_encoded(struct span s);
-/* Whether s may be a user's name: 1 to LIMIT_NAME characters, no control,
+/* Whether s may be a user's name: 1 to most characters, no control,
  * format, bidirectional, private-use, unassigned-noncharacter or invisible
  * character, no blank of any kind other than U+0020, none at either end or
  * two in a row. */
-bool utf8_is_name(struct span s);
-/* Whether s may be a message: 1 to LIMIT_MESSAGE characters and at most
- * LIMIT_MESSAGE_BYTES, no control character but newline and tab. */
-bool utf8_is_message(struct span s);
+bool utf8_is_name(struct span s, size_t most);
+/* Whether s may be a message: 1 to most characters and at most that many bytes,
+ * no control character but newline and tab. */
+bool utf8_is_message(struct span s, size_t most, size_t bytes);
 /* Whether s may be a named channel: [a-z0-9][a-z0-9._-]{0,63}. */
 bool utf8_is_channel(struct span s);
 

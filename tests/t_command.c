@@ -190,6 +190,8 @@ main(void)
 
 	conf.prefix = prefix;
 	conf.key_life = 60;
+	conf.password_least = 8;
+	conf.password_most = 1024;
 	test_commands();
 	test_nonsense();
 	test_password();

@@ -96,6 +96,20 @@ main(void)
 	    c.message_rate.count == 0, "no rate");
 	ok(load("--message_rate=5", NULL) == CONF_BAD, "half a rate");
 	ok(load("--history=0", NULL) == CONF_BAD, "below the bound");
+	ok(load("--message_bytes=32768", "--messages_most=200") == CONF_RUN &&
+	    c.message_bytes == 32768 && c.messages_most == 200 &&
+	    c.message_length == 4096 && c.users_most == 1000, "limits");
+	ok(load("--message_bytes=32769", NULL) == CONF_BAD &&
+	    load("--messages_most=201", NULL) == CONF_BAD &&
+	    load("--messages_most=99", NULL) == CONF_BAD &&
+	    load("--users_most=999", NULL) == CONF_BAD &&
+	    load("--users_most=5001", NULL) == CONF_BAD &&
+	    load("--password_least=7", NULL) == CONF_BAD &&
+	    load("--name_length=0", NULL) == CONF_BAD, "within bounds");
+	ok(load("--poll_wait=56", NULL) == CONF_BAD &&
+	    load("--poll_wait_most=24", NULL) == CONF_BAD &&
+	    load("--poll_wait=56", "--poll_wait_most=56") == CONF_RUN,
+	    "a wait within the longest");
 	ok(load("--nosuch=1", NULL) == CONF_BAD, "an unknown flag");
 	ok(load("--prefix=a b", NULL) == CONF_BAD, "a bad prefix");
 	ok(load("--password_cost=much", NULL) == CONF_BAD, "a bad choice");

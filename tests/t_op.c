@@ -202,6 +202,16 @@ main(void)
 	conf.prefix = prefix;
 	conf.key_life = 30;
 	conf.sign_up = true;
+	conf.name_length = 64;
+	conf.password_least = 8;
+	conf.password_most = 1024;
+	conf.message_length = 4096;
+	conf.message_bytes = 16384;
+	conf.users_page = 200;
+	conf.users_most = 1000;
+	conf.join_messages = 10;
+	conf.messages_page = 50;
+	conf.messages_most = 100;
 
 	ok(op_find(SPAN("nosuch")) == NULL, "no such operation");
 	ok(begin(VIA_HTTP, "{\"type\":\"users\",\"users\":{\"limit\":1001}}") ==

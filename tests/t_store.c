@@ -192,7 +192,7 @@ test_away(void)
 		    "%s, and connects anew", drops[i]);
 	}
 	before = ready_count;
-	begin(&r, SCRIPT_beat, SPAN("6000000"), PATIENCE);
+	begin(&r, SCRIPT_beat, SPAN("20000000"), PATIENCE);
 	ok(until(&r.done, 1, PATIENCE) && r.status != STORE_OK && r.n == 0,
 	    "an answer above LIMIT_REPLY is refused");
 	ok(store_ready(store) || back(before), "and the connection serves on");

@@ -19,32 +19,32 @@ main(void)
 	ok(utf8_encoded(SPAN("a\0b")), "NUL is encoded like any other");
 	ok(utf8_encoded(SPAN("")) && !utf8_encoded(SPAN("\xe2\x82")) &&
 	    !utf8_encoded(SPAN("\x80")), "what is not encoded");
-	ok(utf8_is_name(SPAN("Ann O'Neil \xe2\x98\x83")), "a name");
-	ok(!utf8_is_name(SPAN("")), "no name");
-	ok(!utf8_is_name(SPAN(" ann")), "blank in front");
-	ok(!utf8_is_name(SPAN("ann ")), "blank at the end");
-	ok(!utf8_is_name(SPAN("a  n")), "two blanks");
-	ok(!utf8_is_name(SPAN("a\xc2\xa0n")), "no-break space");
-	ok(!utf8_is_name(SPAN("a\xe2\x80\xae" "b")), "bidirectional override");
-	ok(!utf8_is_name(SPAN("a\xe2\x80\x8b" "b")), "zero width space");
-	ok(!utf8_is_name(SPAN("\xe3\x85\xa4")), "filler");
-	ok(!utf8_is_name(SPAN("a\nb")), "newline");
-	ok(!utf8_is_name(SPAN("a\xe2\xa0\x80")), "braille blank");
-	ok(!utf8_is_name(SPAN("a\xef\xb8\x8f")), "variation selector");
-	ok(!utf8_is_name(SPAN("a\xf3\xa0\x81\x81")), "tag");
-	ok(!utf8_is_name(SPAN("a\xee\x80\x80")), "private use");
-	ok(!utf8_is_name(SPAN("\xef\xb7\x90")) &&
-	    !utf8_is_name(SPAN("\xef\xbf\xbf")) &&
-	    !utf8_is_name(SPAN("\xf0\x9f\xbf\xbe")) &&
-	    !utf8_is_name(SPAN("\xf3\x9f\xbf\xbf")), "noncharacters");
-	ok(utf8_is_name(SPAN("\xf0\x9f\xbf\xbd")), "not their neighbour");
+	ok(utf8_is_name(SPAN("Ann O'Neil \xe2\x98\x83"), 64), "a name");
+	ok(!utf8_is_name(SPAN(""), 64), "no name");
+	ok(!utf8_is_name(SPAN(" ann"), 64), "blank in front");
+	ok(!utf8_is_name(SPAN("ann "), 64), "blank at the end");
+	ok(!utf8_is_name(SPAN("a  n"), 64), "two blanks");
+	ok(!utf8_is_name(SPAN("a\xc2\xa0n"), 64), "no-break space");
+	ok(!utf8_is_name(SPAN("a\xe2\x80\xae" "b"), 64), "bidirectional override");
+	ok(!utf8_is_name(SPAN("a\xe2\x80\x8b" "b"), 64), "zero width space");
+	ok(!utf8_is_name(SPAN("\xe3\x85\xa4"), 64), "filler");
+	ok(!utf8_is_name(SPAN("a\nb"), 64), "newline");
+	ok(!utf8_is_name(SPAN("a\xe2\xa0\x80"), 64), "braille blank");
+	ok(!utf8_is_name(SPAN("a\xef\xb8\x8f"), 64), "variation selector");
+	ok(!utf8_is_name(SPAN("a\xf3\xa0\x81\x81"), 64), "tag");
+	ok(!utf8_is_name(SPAN("a\xee\x80\x80"), 64), "private use");
+	ok(!utf8_is_name(SPAN("\xef\xb7\x90"), 64) &&
+	    !utf8_is_name(SPAN("\xef\xbf\xbf"), 64) &&
+	    !utf8_is_name(SPAN("\xf0\x9f\xbf\xbe"), 64) &&
+	    !utf8_is_name(SPAN("\xf3\x9f\xbf\xbf"), 64), "noncharacters");
+	ok(utf8_is_name(SPAN("\xf0\x9f\xbf\xbd"), 64), "not their neighbour");
 	memset(long_name, 'x', sizeof(long_name));
-	ok(utf8_is_name((struct span){ long_name, 64 }), "64 characters");
-	ok(!utf8_is_name((struct span){ long_name, 65 }), "65 characters");
-	ok(utf8_is_message(SPAN("a\n\tb")), "a message with lines");
-	ok(!utf8_is_message(SPAN("")), "an empty message");
-	ok(!utf8_is_message(SPAN("a\rb")), "carriage return");
-	ok(!utf8_is_message(SPAN("a\xc2\x9b" "b")), "a C1 control");
+	ok(utf8_is_name((struct span){ long_name, 64 }, 64), "64 characters");
+	ok(!utf8_is_name((struct span){ long_name, 65 }, 64), "65 characters");
+	ok(utf8_is_message(SPAN("a\n\tb"), 9, 9), "a message with lines");
+	ok(!utf8_is_message(SPAN(""), 9, 9), "an empty message");
+	ok(!utf8_is_message(SPAN("a\rb"), 9, 9), "carriage return");
+	ok(!utf8_is_message(SPAN("a\xc2\x9b" "b"), 9, 9), "a C1 control");
 	ok(utf8_is_channel(SPAN("news.2026_a-b")), "a channel's name");
 	ok(!utf8_is_channel(SPAN("-a")) && !utf8_is_channel(SPAN("A")) &&
 	    !utf8_is_channel(SPAN("")), "no channel's names");

@@ -89,7 +89,7 @@ if waits == '1' and ARGV[11] ~= '0' then
 	call('ZREMRANGEBYSCORE', k, '-inf', now)
 	if call('ZCARD', k) < tonumber(ARGV[11]) or call('ZSCORE', k, id) then
 		call('ZADD', k, now + ARGV[10] + 1000, id)
-		call('PEXPIRE', k, 120000)
+		call('PEXPIRE', k, 1200000) -- twice the longest wait
 	else
 		waits = 'full'
 	end

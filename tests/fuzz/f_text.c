@@ -30,7 +30,8 @@ check_texts(struct span a)
 		    strlen(hash) == KEY_HASH_LEN);
 	if (utf8_valid(a, &chars))
 		HOLDS(utf8_encoded(a) && chars <= a.n);
-	if (utf8_is_name(a) || utf8_is_message(a) || utf8_is_channel(a))
+	if (utf8_is_name(a, 64) || utf8_is_message(a, 4096, 16384) ||
+	    utf8_is_channel(a))
 		HOLDS(a.n > 0 && utf8_valid(a, NULL));
 	HOLDS(rfc6455_close(a) <= 4999);
 }
