@@ -4,19 +4,25 @@ import { Palaver, newUUID } from './palaver.js';
 import { Log, element } from './log.js';
 
 const STORE = `palaver:${location.pathname}`;
-const RESUME_FIRST = 1000; // ms until a kept key is tried again, doubled each time
-const RESUME_MOST = 30000;
 const USERS_AGAIN = 1500; // ms to gather news before people are asked for
+const KEEP = 1000; // messages of a room
 const $ = (id) => document.getElementById(id);
 
 const chat = new Palaver();
-const log = new Log($('log'), $('newer'));
-const rooms = new Map(); // '' or a user's UUID -> {name, messages, joined, unread, draft}
+const log = new Log($('log'), $('newer'), {
+  get me() {
+    return chat.user?.userUUID;
+  },
+  retry: (message) => transmit(current, message),
+  remove: (message) => remove(current, message),
+});
+const rooms = new Map(); // '' or a user's UUID -> what room() makes
 let people = []; // as users gives them
 let current = '';
 let signingUp = false;
 let usersTimer = 0;
 let countdown = 0;
+let tried = false; // to connect, in vain
 
 // Where storage is blocked or holds something else, the page forgets.
 function load() {
@@ -34,7 +40,7 @@ function keep(what) {
 const store = (change) => keep({ ...load(), ...change });
 
 function room(id) {
-  if (!rooms.has(id)) rooms.set(id, { name: '', messages: [], joined: false, unread: 0, draft: '', here: 0 });
+  if (!rooms.has(id)) rooms.set(id, { name: '', messages: [], parts: 0, joined: false, unread: 0, draft: '', here: 0 });
   return rooms.get(id);
 }
 
@@ -107,7 +113,7 @@ async function enter() {
   $('me').textContent = load().name ?? '';
   room('').name = 'General';
   await refreshPeople();
-  await chat.join('').catch(() => {});
+  chat.join('').catch(() => {});
   await open(load().room ?? '');
 }
 
@@ -126,9 +132,11 @@ async function refreshPeople() {
   usersTimer = 0;
   try {
     people = (await chat.users({ limit: 1000 })).users;
+    room('').here = (await chat.users({ recipientUUID: '', limit: 0 })).total;
   } catch {
     return; // asked again after the reconnect
   }
+  showHere();
   for (const person of people) {
     if (person.UUID === chat.user?.userUUID) {
       $('me').textContent = person.Username;
@@ -191,50 +199,47 @@ async function open(id) {
   grow();
   showRooms();
   showHere();
-  log.show(r.messages, context);
-  if (!r.joined) await chat.join(id).catch(() => {});
+  log.show(r.messages);
+  if (!r.joined) chat.join(id).catch(() => {});
+  r.joined = true;
   // Where it would bring up a keyboard on the screen, that is left to a tap.
   if (!matchMedia('(pointer: coarse)').matches) $('text').focus();
 }
 
-const context = {
-  get me() {
-    return chat.user?.userUUID;
-  },
-  retry: (message) => transmit(current, message),
-  remove: (message) => {
-    const r = room(current);
-    r.messages = r.messages.filter((m) => m !== message);
-    changed(current);
-  },
-};
-
-function changed(id, fresh) {
-  if (id === current) log.update(room(id).messages, context, fresh);
+/** Puts a message in its place, once: by the part of the history, then by seq. */
+function take(id, message, fresh) {
+  const r = room(id);
+  const all = r.messages;
+  let n = all.findLastIndex((m) => m.UUID === message.UUID && m.SenderUUID === message.SenderUUID);
+  if (n >= 0) message = Object.assign(all.splice(n, 1)[0], message);
+  message.part = r.parts;
+  n = all.length;
+  while (n && message.seq !== undefined && (all[n - 1].seq === undefined || (all[n - 1].part === r.parts && all[n - 1].seq > message.seq))) n -= 1;
+  all.splice(n, 0, message);
+  if (id === current) log.put(all, n, fresh);
+  if (all.length > KEEP) remove(id, all[0]);
 }
 
-/** Puts a stored message in its place: by seq, once. */
-function take(r, message) {
-  const at = r.messages.findIndex((m) => m.UUID === message.UUID);
-  if (at >= 0) r.messages.splice(at, 1);
-  r.messages.push(message);
-  r.messages.sort((a, b) => (a.seq ?? Infinity) - (b.seq ?? Infinity));
+function remove(id, message) {
+  const all = room(id).messages;
+  const n = all.indexOf(message);
+  all.splice(n, 1);
+  if (id === current) log.drop(all, n, message);
 }
 
 // ---- sending ----
 
 async function transmit(id, message) {
+  const { messages } = room(id);
   message.state = 'sending';
-  changed(id);
+  take(id, message, true);
   try {
-    const ack = await chat.send(id, message.Message, message.UUID);
-    message.seq = ack.seq;
-    message.state = 'sent';
+    const { seq } = await chat.send(id, message.Message, message.UUID);
+    Object.assign(message, { seq, state: 'sent' });
   } catch (error) {
-    message.state = 'failed';
-    message.why = why(error);
+    Object.assign(message, { state: 'failed', why: why(error) });
   }
-  changed(id);
+  if (messages.includes(message)) take(id, message);
 }
 
 function send(event) {
@@ -247,8 +252,6 @@ function send(event) {
     UUID: newUUID(), SenderUUID: chat.user?.userUUID, Sender: { Username: $('me').textContent },
     Message: text, CreatedAt: new Date().toISOString(), state: 'sending',
   };
-  room(current).messages.push(message);
-  changed(current, message);
   transmit(current, message);
 }
 
@@ -259,7 +262,10 @@ function grow() {
 
 // ---- what the library tells ----
 
-chat.addEventListener('authorized', ({ detail }) => store({ key: detail.accessKey }));
+chat.addEventListener('authorized', ({ detail }) => {
+  store({ key: detail.accessKey });
+  refreshPeopleSoon();
+});
 chat.addEventListener('signedOut', leaveAll);
 
 function showHere() {
@@ -267,65 +273,53 @@ function showHere() {
   $('room-state').textContent = current || !here ? '' : `${here} here`;
 }
 
-/** Somebody else came to general, or left it. */
-function came(where, user, change) {
-  if (where.recipientUUID || where.channel || user === context.me) return;
-  room('').here = Math.max(1, room('').here + change);
-  showHere();
-}
-
 chat.addEventListener('joined', ({ detail }) => {
-  const r = room(detail.recipientUUID);
-  r.joined = true;
-  for (const message of detail.messages) take(r, message);
-  r.here = detail.total;
+  for (const message of detail.messages) take(detail.id, message);
+  room(detail.id).here = detail.total;
   showHere();
-  changed(detail.recipientUUID);
+});
+
+chat.addEventListener('gap', ({ detail: { id } }) => {
+  room(id).parts += 1;
+  take(id, { UUID: `gap ${room(id).parts}`, gap: true, seq: 0 });
 });
 
 chat.addEventListener('message', ({ detail }) => {
   const id = chat.channelOf(detail);
-  const r = room(id);
-  take(r, detail);
+  take(id, { ...detail, state: 'sent' }, true);
   if (id !== current || document.hidden) {
-    if (detail.SenderUUID !== context.me) r.unread += 1;
+    if (detail.SenderUUID !== chat.user.userUUID) room(id).unread += 1;
     showRooms();
   }
-  changed(id, detail);
 });
 
 chat.addEventListener('sys', ({ detail }) => {
-  if (detail.type === 'channelMessage') {
-    if (detail.SenderUUID !== context.me) {
-      room(detail.SenderUUID).unread += 1;
-      if (people.some((p) => p.UUID === detail.SenderUUID)) showRooms();
-      else refreshPeopleSoon();
-    }
-    return;
+  if (detail.type !== 'channelMessage') {
+    refreshPeopleSoon(detail.type === 'users' ? detail.after * 1000 : USERS_AGAIN);
+  } else if (detail.SenderUUID !== chat.user.userUUID) {
+    room(detail.SenderUUID).unread += 1;
+    if (people.some((p) => p.UUID === detail.SenderUUID)) showRooms();
+    else refreshPeopleSoon();
   }
-  if (detail.type === 'channelJoin') came(detail, detail.user?.UUID, 1);
-  refreshPeopleSoon(detail.type === 'users' ? detail.after * 1000 : USERS_AGAIN);
 });
-chat.addEventListener('leave', ({ detail }) => {
-  came(detail, detail.userUUID, -1);
-  refreshPeopleSoon();
-});
+chat.addEventListener('leave', () => refreshPeopleSoon());
 
-chat.addEventListener('state', ({ detail }) => {
+const BY = { websocket: 'Connected by WebSocket', poll: 'Connected by long-poll' };
+// Tries in a row are one thing to tell; the seconds are not read out.
+chat.addEventListener('state', ({ detail: { state, wait, offline, transport } }) => {
+  const live = state === 'live';
+  const at = Date.now() + wait;
+  if (live || state === 'waiting') tried = !live;
   clearInterval(countdown);
-  $('banner').dataset.state = detail.state;
-  $('retry').hidden = detail.state !== 'waiting';
-  if (detail.state === 'connecting') $('banner-text').textContent = 'Connecting…';
-  if (detail.state === 'waiting') {
-    for (const r of rooms.values()) r.joined = false;
-    const at = Date.now() + detail.wait;
-    const tell = () => {
-      $('banner-text').textContent = `Not connected. Trying again in ${Math.max(1, Math.ceil((at - Date.now()) / 1000))} s.`;
-    };
-    tell();
-    countdown = setInterval(tell, 1000);
-  }
-  if (detail.state === 'live' && chat.user) refreshPeopleSoon();
+  const tell = () => {
+    $('banner-wait').textContent = state === 'waiting' ? ` in ${Math.max(1, Math.ceil((at - Date.now()) / 1000))} s` : '';
+  };
+  tell();
+  if (state === 'waiting') countdown = setInterval(tell, 1000);
+  const text = BY[transport] ?? (offline ? 'Offline. Trying again' : tried ? 'Not connected. Trying again' : state === 'closed' ? '' : 'Connecting…');
+  if ($('banner-text').textContent !== text) $('banner-text').textContent = text;
+  $('banner').dataset.state = live ? state : offline ? 'offline' : tried ? 'waiting' : state;
+  $('retry').hidden = !tried;
 });
 
 // ---- the page ----
@@ -366,31 +360,10 @@ document.addEventListener('visibilitychange', () => {
   showRooms();
 });
 
-/** Signs in by the key kept here, however long the service is away. */
-async function resume(key) {
-  for (let wait = RESUME_FIRST; ; wait = Math.min(2 * wait, RESUME_MOST)) {
-    try {
-      await chat.resume(key);
-      break;
-    } catch (error) {
-      if (error.code === 4) {
-        leaveAll();
-        return;
-      }
-      $('banner').dataset.state = 'waiting';
-      $('banner-text').textContent = why(error);
-      $('retry').hidden = true;
-      await new Promise((r) => setTimeout(r, wait * (0.5 + Math.random() / 2)));
-    }
-  }
-  $('banner').dataset.state = chat.state;
-  await enter();
-}
-
-chat.connect();
 const { key } = load();
 if (key) {
-  resume(key);
+  chat.resume(key).then(enter, () => {});
 } else {
+  chat.connect();
   showEntry();
 }

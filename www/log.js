@@ -29,48 +29,43 @@ function withLinks(text) {
   return part;
 }
 
-/** What a message looks like beside the one before: its day, whether it begins a group. */
-function placed(message, before) {
-  const at = new Date(message.CreatedAt);
-  const day = at.toLocaleDateString(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
-  const dayBefore = before && new Date(before.CreatedAt).toLocaleDateString(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
-  const head = day !== dayBefore || before.SenderUUID !== message.SenderUUID || at - new Date(before.CreatedAt) > GROUP_WITHIN;
-  return { day: day === dayBefore ? '' : day, head };
-}
+const DAY = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
+const TIME = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const at = (message) => new Date(message?.CreatedAt ?? 0);
 
 export class Log {
   #box;
   #newer;
+  #context;
   #unseen = 0;
-  #parts = new Map(); // what is shown, by UUID or day -> its element
+  #rows = new Map(); // message -> element
 
-  constructor(box, newer) {
+  /** @param {{me: string, retry: Function, remove: Function}} context */
+  constructor(box, newer, context) {
     this.#box = box;
     this.#newer = newer;
+    this.#context = context;
     newer.addEventListener('click', () => this.#toEnd());
     box.addEventListener('scroll', () => {
       if (this.#atEnd()) this.#seen();
     });
   }
 
-  /**
-   * Shows a room's messages, its newest first seen.
-   * @param {object[]} messages in order
-   * @param {{me: string, retry: Function, remove: Function}} context
-   */
-  show(messages, context) {
-    this.#parts.clear();
+  /** Shows a room's messages, which are in order, from their end. */
+  show(messages) {
+    this.#rows.clear();
     this.#box.replaceChildren();
     this.#box.setAttribute('aria-busy', 'true'); // a history is not read out
-    this.#patch(messages, context);
+    messages.forEach((_, n) => this.#place(messages, n));
     this.#toEnd();
     setTimeout(() => this.#box.removeAttribute('aria-busy'));
   }
 
-  /** Shows what was added or has changed; all else stays where it is. */
-  update(messages, context, fresh) {
-    const stick = this.#atEnd() || fresh?.SenderUUID === context.me;
-    this.#patch(messages, context);
+  /** messages[n] is new, has changed or moved there; all else stays as it is. */
+  put(messages, n, fresh) {
+    const stick = this.#atEnd() || (fresh && messages[n].SenderUUID === this.#context.me);
+    this.#place(messages, n);
+    if (messages[n + 1]) this.#place(messages, n + 1);
     if (stick) {
       this.#toEnd();
       return;
@@ -80,57 +75,57 @@ export class Log {
     this.#newer.hidden = this.#unseen === 0;
   }
 
-  /** Makes the box hold the messages: elements are kept, moved, added, removed. */
-  #patch(messages, context) {
-    const parts = new Map();
-    let before = null;
-    for (const message of messages) {
-      const { day, head } = placed(message, before);
-      if (day) parts.set(day, this.#parts.get(day) ?? element('div', 'day', day));
-      const e = this.#parts.get(message.UUID) ?? this.#make(message, context);
-      this.#refresh(e, message, head, context);
-      parts.set(message.UUID, e);
-      before = message;
-    }
-    if (messages.length === 0) parts.set('', this.#parts.get('') ?? element('p', 'note', 'No messages yet. Say hello.'));
-    for (const [key, e] of this.#parts) if (parts.get(key) !== e) e.remove();
-    this.#parts = parts;
-    let at = this.#box.firstChild;
-    for (const e of parts.values()) {
-      if (e === at) at = at.nextSibling;
-      else this.#box.insertBefore(e, at);
-    }
+  /** A message was at messages[n] and is no more. */
+  drop(messages, n, message) {
+    this.#rows.get(message)?.remove();
+    this.#rows.delete(message);
+    if (messages[n]) this.#place(messages, n);
   }
 
-  #make(message, context) {
-    const mine = message.SenderUUID === context.me;
+  #place(messages, n) {
+    const [before, message] = [messages[n - 1], messages[n]];
+    const row = this.#rows.get(message) ?? this.#make(message);
+    const next = this.#rows.get(messages[n + 1]) ?? null;
+    if (!row.parentNode || row.nextSibling !== next) this.#box.insertBefore(row, next);
+    if (!message.gap) this.#refresh(row, message, before);
+  }
+
+  #make(message) {
+    const row = element('div');
+    this.#rows.set(message, row);
+    if (message.gap) {
+      row.append(element('p', 'gap', 'Messages are missing here: they were not kept long enough.'));
+      return row;
+    }
+    const mine = message.SenderUUID === this.#context.me;
     const e = element('article', `message${mine ? ' mine' : ''}`);
     e.dataset.testid = 'message';
-    e.dataset.uuid = message.UUID;
     const who = element('div', 'who');
     who.append(element('b', '', mine ? 'You' : message.Sender.Username), element('time'));
     const text = element('div', 'text');
     text.dataset.testid = 'message-text';
     text.append(withLinks(message.Message));
     e.append(who, text, element('div', 'status'));
-    return e;
+    row.append(element('div', 'day'), e);
+    return row;
   }
 
   /** What may change of a message: its place in a group, time and state. */
-  #refresh(e, message, head, context) {
-    const state = message.state ?? 'sent';
-    e.classList.toggle('head', head);
-    if (e.title !== message.CreatedAt) {
-      const time = e.querySelector('time');
-      time.textContent = new Date(message.CreatedAt).toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit' });
-      time.dateTime = e.title = message.CreatedAt;
-    }
+  #refresh(row, message, before) {
+    const [label, e] = row.children;
+    const [day, state] = [DAY.format(at(message)), message.state ?? 'sent'];
+    const newDay = day !== DAY.format(at(before));
+    label.textContent = newDay ? day : '';
+    e.classList.toggle('head', newDay || before.SenderUUID !== message.SenderUUID || at(message) - at(before) > GROUP_WITHIN);
+    const time = e.querySelector('time');
+    time.textContent = TIME.format(at(message));
+    time.dateTime = e.title = message.CreatedAt;
     if (e.dataset.state === state) return;
     e.dataset.state = state;
-    e.lastChild.replaceWith(this.#status(message, context));
+    e.lastChild.replaceWith(this.#status(message));
   }
 
-  #status(message, context) {
+  #status(message) {
     const status = element('div', 'status');
     if (message.state === 'sending') status.textContent = 'sending…';
     if (message.state !== 'failed') return status;
@@ -138,8 +133,8 @@ export class Log {
     const retry = element('button', '', 'Retry');
     const remove = element('button', '', 'Delete');
     retry.type = remove.type = 'button';
-    retry.addEventListener('click', () => context.retry(message));
-    remove.addEventListener('click', () => context.remove(message));
+    retry.addEventListener('click', () => this.#context.retry(message));
+    remove.addEventListener('click', () => this.#context.remove(message));
     status.append(retry, remove);
     return status;
   }

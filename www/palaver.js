@@ -1,41 +1,44 @@
 // SPDX-License-Identifier: MIT
 /**
- * The client library of Palaver: a WebSocket that reconnects, signs in again,
- * joins its channels again and repeats what was not acknowledged. It keeps
- * nothing anywhere; the access key is the page's to store.
+ * The client library of Palaver. It stays connected: by WebSocket or, where
+ * that does not get through, by long-poll, until it does. After a lost
+ * connection it signs in again, gets what was missed, and repeats what was not
+ * acknowledged. It keeps nothing anywhere; the access key is the page's to store.
  *
  *   const chat = new Palaver();
  *   chat.addEventListener('message', (e) => show(e.detail));
- *   chat.connect();
  *   await chat.signIn('ann', 'secret123');
- *   await chat.join('');            // general; a user's UUID: private
+ *   await chat.join('');
  *   await chat.send('', 'hello');
  *
- * Events (detail): state {state, wait}, authorized, signedOut, joined, message,
- * leave {userUUID, ...}, sys {type, ...}, fault (an error to no request).
+ * A channel's id is '' (general), a user's UUID (the private one of the two) or
+ * '#name'.
+ *
+ * Events (detail):
+ *   state       {state, wait, transport, offline}: 'connecting'; 'live', by
+ *               transport 'websocket' or 'poll'; 'waiting' wait ms until it
+ *               tries again; 'closed'. offline: the device has no network
+ *   authorized  the reply; again after each reconnect
+ *   signedOut   by signOut(), or the key is dead
+ *   joined      {id, again, ...reply}: again, after a reconnect, what was missed
+ *               comes as messages
+ *   message     a channelMessage: each once, in its channel's order
+ *   gap         {id}: messages were missed that are lost; the newest follow
+ *   leave, sys  {id, userUUID, user, type, ...}: of others
+ *   fault       an error to no request
  */
+import { PalaverError, Poll, Socket, CHECK_TIME } from './transport.js';
 
-const BACKOFF_FIRST = 500; // ms
-const BACKOFF_MOST = 30000; // ms
-const REPLY_TIME = 15000; // ms
-const CLOSE_IDLE = 1001; // nobody has signed in
-const CLOSE_RESTART = 1012;
-const CLOSE_KEY_DEAD = 4001;
-const ERROR_UNSIGNED = 4;
-const ERROR_RATE = 9;
-const ERROR_STORAGE = 20;
-const ERROR_FULL = 21;
+export { PalaverError };
 
-/** An error that the server answered, or 0: the connection was lost. */
-export class PalaverError extends Error {
-  /** @param {{code: number, error: string, payload?: string}} e */
-  constructor(e) {
-    super(e.payload ? `${e.error}: ${e.payload}` : e.error);
-    this.name = 'PalaverError';
-    this.code = e.code;
-    this.payload = e.payload ?? '';
-  }
-}
+const BACKOFF_FIRST = 500; // ms, doubled each time
+const BACKOFF_MOST = 30000;
+const FLOOD_WAIT = 10000; // ms after 4029
+const STEADY = 10000; // ms that make a connection a good one
+const MISSES = 2; // WebSockets that fail until long-poll is tried
+const CLIMB_FIRST = 10000; // ms of long-poll until a WebSocket is tried, doubled
+const CLIMB_MOST = 300000;
+const LIVE = 'live';
 
 /** A version 4 UUID; randomUUID is missing where the page has no TLS. */
 export function newUUID() {
@@ -47,34 +50,52 @@ export function newUUID() {
   return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
-export class Palaver extends EventTarget {
-  #url;
-  #Socket;
-  #socket = null;
-  #state = 'closed';
-  #attempts = 0;
-  #timer = 0;
-  #ids = 0;
-  #pending = new Map(); // id -> {type, resolve, reject, timer}
-  #unsent = new Map(); // UUID -> {recipient, text, resolve, reject, inFlight}
-  #joined = new Map(); // recipientUUID -> limit
-  #seen = new Map(); // channel -> Set of UUIDs
-  #key = '';
+const where = (id) => (id[0] === '#' ? { channel: id.slice(1) } : { recipientUUID: id });
+/** Cursors, the older first: of two of one scope the last counts. */
+const list = (...cursors) => cursors.filter(Boolean).join() || undefined;
 
-  /** The user that is signed in, or null: {userUUID, username}. */
+export class Palaver extends EventTarget {
+  #options;
+  #transport = null; // what is up
+  #trial = null; // what is opened
+  #state = 'closed';
+  #timer = 0; // to try again, or to climb from long-poll to a WebSocket
+  #steady = 0; // a timer, until the transport is
+  #attempts = 0;
+  #misses = 0;
+  #climb = CLIMB_FIRST;
+  #key = '';
+  #at = {}; // cursors: all of a session, own of a sign-in, sys, user
+  #channels = new Map(); // id -> {limit, known, last seq, cursors: join, notice, message}
+  #unsent = new Map(); // UUID -> {id, text, resolve, reject}
+  #sending = false;
+  #tooLarge = false;
+
+  /** The user that is signed in, or null: {userUUID}. */
   user = null;
 
   /**
-   * @param {{url?: string, WebSocket?: typeof WebSocket}} [options] url of the
-   *   WebSocket; without it `ws` beside the page.
+   * @param {{url?: string, base?: string, WebSocket?: Function, fetch?: Function}} [options]
+   *   url of the WebSocket and base of the requests: without them `ws` and
+   *   `api/` beside the page
    */
   constructor(options = {}) {
     super();
-    this.#Socket = options.WebSocket ?? globalThis.WebSocket;
-    this.#url = options.url ?? new URL('ws', globalThis.document.baseURI).href.replace(/^http/, 'ws');
+    const page = globalThis.document;
+    this.#options = {
+      url: options.url ?? new URL('ws', page.baseURI).href.replace(/^http/, 'ws'),
+      base: options.base ?? new URL('api/', page.baseURI).href,
+      WebSocket: options.WebSocket ?? globalThis.WebSocket,
+      fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
+    };
     globalThis.addEventListener?.('online', () => this.retry());
-    globalThis.document?.addEventListener('visibilitychange', () => {
-      if (globalThis.document.visibilityState === 'visible') this.retry();
+    globalThis.addEventListener?.('offline', () => {
+      this.#transport?.close();
+      if (this.#transport) this.#down(this.#transport, {});
+      else this.#setState(this.#state);
+    });
+    page?.addEventListener('visibilitychange', () => {
+      if (!page.hidden) this.retry();
     });
   }
 
@@ -84,31 +105,31 @@ export class Palaver extends EventTarget {
 
   /** Connects, and stays connected until close(). */
   connect() {
-    if (this.#socket || this.#state === 'waiting') return;
+    if (this.#transport || this.#trial) return;
+    clearTimeout(this.#timer);
     this.#setState('connecting');
-    const socket = new this.#Socket(this.#url);
-    this.#socket = socket;
-    socket.onmessage = (e) => this.#receive(JSON.parse(e.data));
-    socket.onclose = (e) => this.#lost(socket, e.code, e.reason);
-    socket.onerror = () => {};
+    this.#open(this.#misses < MISSES ? Socket : Poll);
   }
 
-  /** Tries again at once when it waits to reconnect. */
+  /** Tries again at once when it waits; else looks whether it is connected. */
   retry() {
-    if (this.#state !== 'waiting') return;
-    clearTimeout(this.#timer);
-    this.#setState('closed');
-    this.connect();
+    if (this.#state === 'waiting') this.connect();
+    if (this.#state !== LIVE) return;
+    this.#transport.request('users', { limit: 0 }, CHECK_TIME).catch(() => {});
+    if (this.#transport.name === 'poll' && !this.#trial) {
+      this.#climb = CLIMB_FIRST;
+      this.#climbLater();
+    }
   }
 
   /** Ends the connection for good. */
   close() {
     clearTimeout(this.#timer);
-    const socket = this.#socket;
-    this.#socket = null;
-    this.#fail(new PalaverError({ code: 0, error: 'closed' }));
+    clearTimeout(this.#steady);
+    for (const t of [this.#trial, this.#transport]) t?.close();
+    this.#trial = null;
+    this.#transport = null;
     this.#setState('closed');
-    socket?.close();
   }
 
   /** @returns {Promise<object>} the authorized payload */
@@ -120,13 +141,19 @@ export class Palaver extends EventTarget {
     return this.#authorize('signUp', { username, password });
   }
 
-  /** Signs in by an access key of an earlier signIn. */
+  /** Signs in by an access key of an earlier signIn, however long it takes. */
   resume(accessKey) {
-    return this.#authorize('signIn', { accessKey });
+    this.#key = accessKey;
+    if (this.#state === LIVE) this.#resume(this.#transport);
+    else this.connect();
+    return new Promise((resolve, reject) => {
+      this.addEventListener('authorized', (e) => resolve(e.detail), { once: true });
+      this.addEventListener('signedOut', () => reject(new PalaverError({ code: 4, error: 'not signed in' })), { once: true });
+    });
   }
 
   async signOut() {
-    const gone = this.request('signOut').catch(() => {});
+    const gone = this.#state === LIVE && this.#transport.request('signOut', {}).catch(() => {});
     this.#forget();
     await gone;
   }
@@ -135,18 +162,16 @@ export class Palaver extends EventTarget {
     return this.request('users', page);
   }
 
-  /** Joins general (''), or the private channel with a user. */
-  async join(recipientUUID = '', { limit = 50 } = {}) {
-    const reply = await this.request('channelJoin', { recipientUUID, limit });
-    this.#joined.set(recipientUUID, limit);
-    this.#seen.set(recipientUUID, new Set(reply.messages.map((m) => m.UUID)));
-    this.#emit('joined', reply);
-    return reply;
+  /** Joins a channel, and again after each reconnect until leave(). */
+  async join(id = '', { limit = 50 } = {}) {
+    if (!this.#channels.has(id)) this.#channels.set(id, { limit, known: false, last: 0, join: '', notice: '', message: '' });
+    await this.#untilLive();
+    return this.#join(id);
   }
 
-  leave(recipientUUID = '') {
-    this.#joined.delete(recipientUUID);
-    return this.request('channelLeave', { recipientUUID });
+  leave(id = '') {
+    this.#channels.delete(id);
+    return this.request('channelLeave', where(id));
   }
 
   /**
@@ -154,161 +179,259 @@ export class Palaver extends EventTarget {
    * server stores a UUID only once. Rejects when the server refuses it.
    * @returns {Promise<{UUID: string, seq: number}>}
    */
-  send(recipientUUID, text, uuid = newUUID()) {
+  send(id, text, uuid = newUUID()) {
     return new Promise((resolve, reject) => {
-      this.#unsent.set(uuid, { recipient: recipientUUID, text, resolve, reject, inFlight: false });
-      if (this.user) this.#transmit(uuid);
+      this.#unsent.set(uuid, { id, text, resolve, reject });
+      this.#pump();
     });
   }
 
-  /** Any request: resolves with the reply's payload. */
-  request(type, payload = {}) {
-    return new Promise((resolve, reject) => {
-      if (this.#state !== 'live') {
-        reject(new PalaverError({ code: 0, error: 'not connected' }));
-        return;
-      }
-      const id = String(++this.#ids);
-      const timer = setTimeout(() => this.#socket?.close(), REPLY_TIME);
-      this.#pending.set(id, { resolve, reject, timer });
-      this.#socket.send(JSON.stringify({ type, id, [type]: payload }));
-    });
+  /** Any request, as soon as it is connected: resolves with the reply's payload. */
+  async request(type, payload = {}) {
+    await this.#untilLive();
+    return this.#transport.request(type, payload);
   }
 
-  /** The channel of a message as this user names it: '' or the other's UUID. */
+  /** The id of a message's channel. */
   channelOf(message) {
-    if (!message.RecipientUUID) return '';
-    return message.RecipientUUID === this.user?.userUUID ? message.SenderUUID : message.RecipientUUID;
+    return this.#id(message.channel, message.RecipientUUID, message.SenderUUID);
   }
+
+  #id(channel, recipient, actor) {
+    if (channel) return `#${channel}`;
+    return recipient === this.user?.userUUID ? actor : recipient;
+  }
+
+  async #untilLive() {
+    while (this.#state !== LIVE) {
+      if (this.#state === 'closed') this.connect();
+      await new Promise((resolve) => this.addEventListener('state', resolve, { once: true }));
+    }
+  }
+
+  // ---- who is signed in ----
 
   async #authorize(type, payload) {
     await this.#untilLive();
-    const reply = await this.request(type, payload);
-    this.#key = reply.accessKey;
-    this.user = { userUUID: reply.userUUID };
-    this.#emit('authorized', reply);
-    this.#flush();
+    const reply = await this.#transport.request(type, payload);
+    if (this.user) this.#forget();
+    this.#signed(reply);
+    this.#follow();
     return reply;
   }
 
-  #untilLive() {
-    if (this.#state === 'live') return Promise.resolve();
-    this.connect();
-    return new Promise((resolve) => {
-      const look = () => {
-        if (this.#state !== 'live') return;
-        this.removeEventListener('state', look);
-        resolve();
-      };
-      this.addEventListener('state', look);
-    });
+  #signed(reply) {
+    this.#key = reply.accessKey;
+    this.user = { userUUID: reply.userUUID };
+    Object.assign(this.#at, { own: reply.cursor, sys: '', user: '' });
+    this.#emit('authorized', reply);
   }
 
   #forget() {
     this.#key = '';
     this.user = null;
-    this.#joined.clear();
-    this.#seen.clear();
-    for (const one of this.#unsent.values()) one.reject(new PalaverError({ code: ERROR_UNSIGNED, error: 'signed out' }));
+    this.#at = {};
+    this.#channels.clear();
+    for (const one of this.#unsent.values()) one.reject(new PalaverError({ code: 4, error: 'signed out' }));
     this.#unsent.clear();
     this.#emit('signedOut');
   }
 
-  #flush() {
-    for (const uuid of this.#unsent.keys()) this.#transmit(uuid);
-  }
-
-  async #transmit(uuid) {
-    const one = this.#unsent.get(uuid);
-    if (!one || one.inFlight || this.#state !== 'live') return;
-    one.inFlight = true;
+  /** Signs in on a new connection, and goes on where the one before ended. */
+  async #resume(t) {
+    const at = this.#at;
     try {
-      const payload = { recipientUUID: one.recipient, message: one.text, UUID: uuid };
-      const ack = await this.request('channelMessage', payload);
-      this.#unsent.delete(uuid);
-      one.resolve(ack);
+      this.#signed(await t.request('signIn', { accessKey: this.#key, since: list(at.all, at.own, at.sys, at.user) }));
+      await this.#joinAll();
+      at.all = '';
+      this.#follow();
+      this.#setState(LIVE);
+      this.#pump();
     } catch (e) {
-      one.inFlight = false;
-      if (e.code === 0) return; // repeated after the reconnect
-      if (e.code === ERROR_RATE || e.code === ERROR_STORAGE || e.code === ERROR_FULL) {
-        setTimeout(() => this.#transmit(uuid), 1000 * (Number(e.payload) || 1));
+      if (t !== this.#transport) return;
+      if (e.code === 4 && !e.payload) {
+        this.#forget();
+        this.#setState(LIVE);
         return;
       }
-      this.#unsent.delete(uuid);
-      one.reject(e);
+      if (e.code === 3) { // cursors that the server does not take
+        this.#at = {};
+        for (const c of this.#channels.values()) Object.assign(c, { join: '', notice: '', message: '' });
+      }
+      t.close();
+      this.#down(t, e);
     }
   }
 
-  #receive(frame) {
-    const request = frame.id === undefined ? undefined : this.#pending.get(frame.id);
-    if (request) {
-      this.#pending.delete(frame.id);
-      clearTimeout(request.timer);
-      if (frame.type === 'error') request.reject(new PalaverError(frame.error));
-      else request.resolve(frame[frame.type]);
+  async #joinAll() {
+    for (const id of [...this.#channels.keys()]) {
+      await this.#join(id).catch((e) => {
+        if (e.code !== 7) throw e;
+        this.#channels.delete(id);
+      });
+    }
+  }
+
+  async #join(id) {
+    const c = this.#channels.get(id);
+    if (!c) return null; // left meanwhile
+    const again = c.known;
+    const since = again ? list(this.#at.all, c.join, c.notice, c.message) : undefined;
+    const reply = await this.#transport.request('channelJoin', { ...where(id), limit: c.limit, since });
+    Object.assign(c, { known: true, join: reply.cursor, notice: '', message: '' });
+    if (again) {
+      if (!reply.recovered) {
+        c.last = 0;
+        this.#emit('gap', { id });
+      }
+      for (const message of reply.messages.splice(0)) this.#message(id, message);
+    } else {
+      c.last = Math.max(c.last, reply.messages.at(-1)?.seq ?? 0);
+    }
+    this.#emit('joined', { ...reply, id, again });
+    return reply;
+  }
+
+  // ---- what comes ----
+
+  #follow() {
+    const at = this.#at;
+    this.#transport.follow(() => list(at.all, at.own, at.sys, at.user,
+      ...[...this.#channels.values()].flatMap((c) => [c.join, c.notice, c.message])));
+  }
+
+  /** What a long-poll brought, and the cursor of it all. */
+  async #events(reply, sent = '') {
+    if (!reply.recovered) { // joining tells which channel it was
+      await this.#joinAll();
       return;
     }
-    const payload = frame[frame.type];
-    if (frame.type === 'ready') this.#opened();
-    else if (frame.type === 'channelMessage') this.#message(payload);
-    else if (frame.type === 'channelLeave') this.#emit('leave', { ...payload, userUUID: frame.userUUID });
-    else if (frame.type === 'sys') this.#emit('sys', { type: payload.type, ...payload[payload.type], user: frame.user });
-    else if (frame.type === 'error') this.#emit('fault', new PalaverError(payload));
+    for (const frame of reply.frames) this.#frame(frame);
+    Object.assign(this.#at, { all: reply.cursor, own: '', sys: '', user: '' });
+    for (const c of this.#channels.values()) {
+      c.notice = c.message = '';
+      if (sent.includes(c.join)) c.join = '';
+    }
   }
 
-  #message(message) {
-    const channel = this.channelOf(message);
-    const seen = this.#seen.get(channel);
-    if (seen?.has(message.UUID)) return;
-    seen?.add(message.UUID);
+  #frame(frame) {
+    const { type, cursor, userUUID, user } = frame;
+    const payload = frame[type];
+    if (type === 'channelMessage') this.#message(this.channelOf(payload), payload, cursor);
+    else if (type === 'error') this.#emit('fault', new PalaverError(payload));
+    else {
+      const kind = type === 'sys' ? payload.type : type;
+      const what = type === 'sys' ? payload[kind] : payload;
+      const inside = kind === 'channelJoin' || kind === 'channelLeave';
+      const id = inside ? this.#id(what.channel, what.recipientUUID, userUUID) : undefined;
+      const places = inside ? this.#channels.get(id) : this.#at;
+      if (cursor && places) places[inside ? 'notice' : /^sign/.test(kind) ? 'sys' : 'user'] = cursor;
+      this.#emit(type === 'channelLeave' ? 'leave' : type, { ...what, type: kind, id, user, userUUID });
+    }
+  }
+
+  #message(id, message, cursor) {
+    const c = this.#channels.get(id);
+    if (c) {
+      if (message.seq <= c.last) return; // it came by another way
+      c.last = message.seq;
+      if (cursor) c.message = cursor;
+    }
     this.#emit('message', message);
   }
 
-  async #opened() {
-    this.#setState('live');
-    if (!this.#key) {
-      this.#attempts = 0;
-      return;
+  // ---- what is sent ----
+
+  /** Sends what is unsent, one after the other: so they keep their order. */
+  async #pump() {
+    if (this.#sending) return;
+    this.#sending = true;
+    for (const [uuid, one] of this.#unsent) {
+      while (this.#unsent.has(uuid) && this.#state === LIVE && this.user) {
+        try {
+          const { UUID, seq } = await this.#transport.request('channelMessage', { ...where(one.id), message: one.text, UUID: uuid });
+          this.#unsent.delete(uuid);
+          one.resolve({ UUID, seq });
+        } catch (e) {
+          if (e.passing) await new Promise((resolve) => setTimeout(resolve, e.wait || 1000));
+          else if (e.code !== 0 || this.#tooLarge) { // 0: repeated after the reconnect
+            this.#unsent.delete(uuid);
+            one.reject(this.#tooLarge ? new PalaverError({ code: 8, error: 'too large' }) : e);
+            this.#tooLarge = false;
+          }
+        }
+      }
     }
-    try {
-      const joined = [...this.#joined];
-      await this.#authorize('signIn', { accessKey: this.#key });
-      this.#attempts = 0;
-      for (const [recipient, limit] of joined) await this.join(recipient, { limit });
-    } catch (e) {
-      if (e.code === ERROR_UNSIGNED) this.#forget();
-      else this.#socket?.close();
-    }
+    this.#sending = false;
   }
 
-  #lost(socket, code, reason) {
-    if (socket !== this.#socket) return;
-    this.#socket = null;
-    this.#fail(new PalaverError({ code: 0, error: 'the connection was lost' }));
-    if (code === CLOSE_KEY_DEAD) this.#forget();
-    if (code === CLOSE_IDLE && !this.#key) { // the next sign-in connects
-      this.#setState('closed');
-      return;
+  // ---- the connection ----
+
+  /** Opens a transport, which takes the place of the one that is up. */
+  #open(Kind) {
+    const t = new Kind(this.#options, {
+      up: () => this.#up(t),
+      frame: (frame) => this.#frame(frame),
+      events: (reply, since) => this.#events(reply, since),
+      down: (why) => this.#down(t, why),
+    });
+    this.#trial = t;
+  }
+
+  #up(t) {
+    this.#trial = null;
+    this.#transport?.close();
+    this.#transport = t;
+    clearTimeout(this.#steady);
+    this.#steady = setTimeout(() => {
+      this.#steady = 0;
+      this.#attempts = 0;
+      if (t.name === 'poll') return;
+      this.#misses = 0;
+      this.#climb = CLIMB_FIRST;
+    }, STEADY);
+    if (t.name === 'poll') this.#climbLater();
+    if (this.#key) this.#resume(t);
+    else this.#setState(LIVE);
+  }
+
+  #climbLater() {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#open(Socket), this.#climb);
+    this.#climb = Math.min(2 * this.#climb, CLIMB_MOST);
+  }
+
+  #down(t, { code, wait = 0, hung }) {
+    const was = t === this.#transport;
+    if (t.name === 'poll') {
+      if (!was) this.#misses = MISSES - 1; // that one neither: WebSocket first
+    } else if (!was || this.#steady) this.#misses = hung ? MISSES : this.#misses + 1;
+    if (was) {
+      this.#transport = null;
+      clearTimeout(this.#timer);
+      clearTimeout(this.#steady);
+      this.#trial?.close();
     }
+    this.#trial = null;
+    this.#tooLarge = code === 1009;
+    if (code === 4001) this.#forget();
+    if (this.#transport) this.#climbLater();
+    else if (!was && t.name === 'websocket' && this.#misses >= MISSES) this.#open(Poll);
+    else if (code === 4001 || (code === 1001 && !this.#key)) this.#setState('closed'); // the next request connects
+    else this.#wait(code === 4029 ? FLOOD_WAIT : wait);
+  }
+
+  #wait(least) {
     const most = Math.min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** this.#attempts++);
-    const jitter = code === CLOSE_RESTART ? Number(/\d+/.exec(reason)?.[0] ?? most) : most;
-    const wait = Math.random() * jitter;
+    const wait = least + Math.random() * most;
     this.#setState('waiting', wait);
-    this.#timer = setTimeout(() => this.retry(), wait);
-  }
-
-  #fail(error) {
-    const pending = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const one of pending) {
-      clearTimeout(one.timer);
-      one.reject(error);
-    }
+    this.#timer = setTimeout(() => this.connect(), wait);
   }
 
   #setState(state, wait = 0) {
     this.#state = state;
-    this.#emit('state', { state, wait });
+    const offline = globalThis.navigator?.onLine === false;
+    this.#emit('state', { state, wait, offline, transport: this.#transport?.name ?? '' });
   }
 
   #emit(type, detail) {

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// For the tests in JavaScript: a network between a client and the web server
+// that can be cut, and proxies that do not let a WebSocket through.
+import { connect, createServer } from 'node:net';
+
+export class Net {
+  /** 'open'; 'refuse': a WebSocket is 403; 'mute': it is never answered. */
+  ways = 'open';
+  opened = 0; // WebSockets asked for
+  #sockets = new Set();
+  #server;
+  #to;
+
+  /** @param {string} to the web server's URL */
+  static async before(to) {
+    const n = new Net();
+    n.#to = new URL(to).port;
+    await n.#listen(0);
+    n.port = n.#server.address().port;
+    n.url = `http://127.0.0.1:${n.port}`;
+    return n;
+  }
+
+  /** Drops all connections, and refuses new ones until mend(). */
+  cut() {
+    this.#server.close();
+    this.drop();
+  }
+
+  mend() {
+    return this.#listen(this.port);
+  }
+
+  /** Drops what is connected; of it only the WebSockets with 'ws'. */
+  drop(what = '') {
+    for (const s of this.#sockets) if (what !== 'ws' || s.webSocket) s.destroy();
+  }
+
+  #listen(port) {
+    this.#server = createServer((s) => this.#accept(s));
+    return new Promise((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
+  }
+
+  #accept(socket) {
+    this.#sockets.add(socket);
+    socket.on('error', () => {});
+    socket.once('close', () => this.#sockets.delete(socket));
+    socket.once('data', (first) => {
+      socket.webSocket = /^GET \S*\/ws /.test(first);
+      this.opened += socket.webSocket;
+      if (socket.webSocket && this.ways === 'mute') return;
+      if (socket.webSocket && this.ways === 'refuse') {
+        socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+        return;
+      }
+      const there = connect(this.#to, '127.0.0.1');
+      there.on('error', () => socket.destroy());
+      there.once('close', () => socket.destroy());
+      socket.once('close', () => there.destroy());
+      there.write(first);
+      socket.pipe(there);
+      there.pipe(socket);
+    });
+  }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+// The page in Chromium where the network is bad: a WebSocket that is refused or
+// never answered, a network cut for 20 s, changes between WebSocket and
+// long-poll while messages flow, a history that does not reach back.
+// PALAVER_SHOTS: a folder for pictures.
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { startRedis, startResponder, startBridge, startNginx, post, ok, is, until, end, work } from './lib.mjs';
+import { Net } from './lib-net.mjs';
+
+const OFFLINE = 20000; // ms that the network is cut
+const shots = process.env.PALAVER_SHOTS;
+const limits = { PALAVER_MESSAGE_RATE: '0', PALAVER_REQUEST_RATE: '0' };
+await startRedis();
+for (const r of ['r1', 'r2']) await startResponder(r, limits);
+await startBridge('bridge', limits);
+const url = await startNginx(['r1', 'r2'], ['bridge']);
+const redis = (...args) => execFileSync('redis-cli', ['-s', `${work}/redis.sock`, ...args], { encoding: 'utf8' }).trim();
+const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+
+/** A window of one's own, behind a network of its own. */
+class Window {
+  faults = [];
+  static async open(name, ways, options = {}) {
+    const w = new Window();
+    w.name = name;
+    w.net = await Net.before(url);
+    w.net.ways = ways;
+    const context = await browser.newContext({ viewport: { width: 1000, height: 620 }, ...options });
+    w.page = await context.newPage();
+    w.page.setDefaultTimeout(20000);
+    w.page.on('pageerror', (e) => w.faults.push(e.message));
+    await w.page.goto(w.net.url);
+    await w.t('name').fill(name);
+    await w.t('password').fill('secret123');
+    return w;
+  }
+  t(id) {
+    return this.page.getByTestId(id);
+  }
+  async signIn() {
+    await this.t('sign-in').click();
+    await this.t('composer').waitFor();
+  }
+  async say(text) {
+    await this.t('composer').fill(text);
+    await this.t('composer').press('Enter');
+  }
+  room(name) {
+    return this.page.locator(`[data-testid=room][data-name="${name}"]`);
+  }
+  texts() {
+    return this.t('message-text').allTextContents();
+  }
+  has(text) {
+    return until(text, async () => (await this.texts()).includes(text));
+  }
+  /** Until the page says so of its connection. */
+  tells(text) {
+    return until(text, async () => text.test(await this.t('banner').textContent()), 40000);
+  }
+  shot(name) {
+    return shots ? this.page.screenshot({ path: join(shots, `${name}.png`) }) : null;
+  }
+}
+
+/** Somebody else, by HTTP and without that network. */
+const bob = (await post(url, 'signIn', { signIn: { username: 'bob', password: 'secret123' } })).authorized;
+const says = async (message) => (await post(url, 'channelMessage', { accessKey: bob.accessKey, channelMessage: { message } })).channelMessage;
+
+// ---- no WebSocket gets through ----
+
+const ann = await Window.open('ann', 'refuse');
+await ann.signIn();
+await ann.tells(/Connected by long-poll/);
+ok(true, 'where a WebSocket is refused the page works by long-poll, and says so');
+const carl = await Window.open('carl', 'mute');
+const began = Date.now();
+await carl.signIn();
+await carl.tells(/Connected by long-poll/);
+ok(Date.now() - began < 15000, 'and where it is never answered');
+await ann.say('hello carl');
+await carl.has('hello carl');
+await carl.say('hello ann');
+await ann.has('hello ann');
+ok(true, 'they chat in general');
+await until('the mark', async () => (await ann.page.locator('[data-testid=message][data-state=sent]').count()) === 2);
+is((await ann.texts()).join(), 'hello carl,hello ann', 'each message once, in order, marked sent');
+await ann.room('carl').click();
+await ann.say('just us');
+await until('a badge', async () => (await carl.room('ann').locator('.badge').textContent()) === '1');
+await carl.room('ann').click();
+await carl.has('just us');
+await carl.say('yes');
+await ann.has('yes');
+ok(true, 'they chat in private, with an unread mark before');
+await until('the dot', async () => (await ann.room('carl').locator('.dot.on').count()) === 1);
+is(await ann.room('bob').count(), 1, 'who is there, and who is on line, shows');
+await ann.shot('long-poll');
+await ann.page.reload();
+await ann.has('yes');
+ok(true, 'a reload comes back to it');
+await carl.t('sign-out').click();
+await carl.t('name').waitFor();
+ok(true, 'sign out works');
+
+is([...ann.faults, ...carl.faults].join('; '), '', 'no fault in a page');
+await browser.close();
+await end('r1', 'r2', 'bridge');
