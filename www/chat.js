@@ -39,6 +39,7 @@ function keep(what) {
 }
 const store = (change) => keep({ ...load(), ...change });
 
+// parts: of the history, between gaps
 function room(id) {
   if (!rooms.has(id)) rooms.set(id, { name: '', messages: [], parts: 0, joined: false, unread: 0, draft: '', here: 0 });
   return rooms.get(id);
@@ -113,8 +114,8 @@ async function enter() {
   $('me').textContent = load().name ?? '';
   room('').name = 'General';
   await refreshPeople();
-  chat.join('').catch(() => {});
-  await open(load().room ?? '');
+  join('');
+  open(load().room ?? '');
 }
 
 function leaveAll() {
@@ -136,7 +137,6 @@ async function refreshPeople() {
   } catch {
     return; // asked again after the reconnect
   }
-  showHere();
   for (const person of people) {
     if (person.UUID === chat.user?.userUUID) {
       $('me').textContent = person.Username;
@@ -153,11 +153,10 @@ function refreshPeopleSoon(within = USERS_AGAIN) {
 
 function roomButton(id, name, online) {
   const item = element('li');
-  const button = element('button', rooms.get(id)?.unread ? 'unread' : '');
+  const unread = rooms.get(id)?.unread;
+  const button = element('button', unread ? 'unread' : '');
   button.type = 'button';
-  button.dataset.testid = 'room';
-  button.dataset.room = id;
-  button.dataset.name = name;
+  Object.assign(button.dataset, { testid: 'room', room: id, name });
   button.setAttribute('aria-current', String(id === current));
   if (online !== undefined) {
     const dot = element('span', online ? 'dot on' : 'dot');
@@ -165,7 +164,6 @@ function roomButton(id, name, online) {
     dot.setAttribute('aria-label', online ? 'on line' : 'away');
     button.append(dot);
   }
-  const unread = rooms.get(id)?.unread ?? 0;
   button.append(element('span', 'label', name), element('span', 'badge', unread ? String(unread) : ''));
   button.addEventListener('click', () => open(id));
   item.append(button);
@@ -175,17 +173,24 @@ function roomButton(id, name, online) {
 function showRooms() {
   const me = chat.user?.userUUID;
   const focus = document.activeElement?.dataset?.room;
+  const { here } = room('');
   // Oneself first, then those who are on line, each by name.
   const sorted = [...people].sort((a, b) => (b.UUID === me) - (a.UUID === me) || b.OnLine - a.OnLine);
   $('general').replaceChildren(roomButton('', 'General'));
   $('people').replaceChildren(...sorted.map((p) => roomButton(p.UUID, p.UUID === me ? 'Notes to self' : p.Username, p.OnLine)));
   $('online-count').textContent = `${people.filter((p) => p.OnLine).length} on line`;
+  $('room-state').textContent = current || !here ? '' : `${here} here`;
   if (focus !== undefined) document.querySelector(`[data-room="${CSS.escape(focus)}"]`)?.focus();
   const unread = [...rooms.values()].reduce((n, r) => n + r.unread, 0);
   document.title = unread ? `(${unread}) Palaver` : 'Palaver';
 }
 
-async function open(id) {
+function join(id) {
+  room(id).joined = true;
+  chat.join(id).catch(() => { /* it is joined with the next connection */ });
+}
+
+function open(id) {
   room(current).draft = $('text').value;
   if (id && !people.some((p) => p.UUID === id)) id = '';
   current = id;
@@ -198,26 +203,28 @@ async function open(id) {
   closeMenu();
   grow();
   showRooms();
-  showHere();
   log.show(r.messages);
-  if (!r.joined) chat.join(id).catch(() => {});
-  r.joined = true;
+  if (!r.joined) join(id);
   // Where it would bring up a keyboard on the screen, that is left to a tap.
   if (!matchMedia('(pointer: coarse)').matches) $('text').focus();
 }
 
-/** Puts a message in its place, once: by the part of the history, then by seq. */
+/**
+ * Puts a message in its place: by the part of the history, then by seq; what is
+ * not stored yet comes last. Tells whether it is new.
+ */
 function take(id, message, fresh) {
-  const r = room(id);
-  const all = r.messages;
-  let n = all.findLastIndex((m) => m.UUID === message.UUID && m.SenderUUID === message.SenderUUID);
-  if (n >= 0) message = Object.assign(all.splice(n, 1)[0], message);
-  message.part = r.parts;
-  n = all.length;
-  while (n && message.seq !== undefined && (all[n - 1].seq === undefined || (all[n - 1].part === r.parts && all[n - 1].seq > message.seq))) n -= 1;
+  const { messages: all, parts } = room(id);
+  const old = all.findLastIndex((m) => m.UUID === message.UUID && m.SenderUUID === message.SenderUUID);
+  if (old >= 0) message = Object.assign(all.splice(old, 1)[0], message);
+  message.part = parts;
+  const seq = (m) => m.seq ?? Infinity;
+  let n = all.length;
+  while (n && seq(all[n - 1]) > seq(message) && (all[n - 1].part === parts || !all[n - 1].seq)) n -= 1;
   all.splice(n, 0, message);
-  if (id === current) log.put(all, n, fresh);
+  if (id === current) log.put(all, n, fresh && old < 0);
   if (all.length > KEEP) remove(id, all[0]);
+  return old < 0;
 }
 
 function remove(id, message) {
@@ -248,11 +255,10 @@ function send(event) {
   if (!text) return;
   $('text').value = '';
   grow();
-  const message = {
+  transmit(current, {
     UUID: newUUID(), SenderUUID: chat.user?.userUUID, Sender: { Username: $('me').textContent },
-    Message: text, CreatedAt: new Date().toISOString(), state: 'sending',
-  };
-  transmit(current, message);
+    Message: text, CreatedAt: new Date().toISOString(),
+  });
 }
 
 function grow() {
@@ -262,63 +268,50 @@ function grow() {
 
 // ---- what the library tells ----
 
-chat.addEventListener('authorized', ({ detail }) => {
-  store({ key: detail.accessKey });
+const on = (type, does) => chat.addEventListener(type, ({ detail }) => does(detail));
+
+on('authorized', ({ accessKey }) => {
+  store({ key: accessKey });
   refreshPeopleSoon();
 });
-chat.addEventListener('signedOut', leaveAll);
-
-function showHere() {
-  const { here } = room(current);
-  $('room-state').textContent = current || !here ? '' : `${here} here`;
-}
-
-chat.addEventListener('joined', ({ detail }) => {
-  for (const message of detail.messages) take(detail.id, message);
-  room(detail.id).here = detail.total;
-  showHere();
+on('signedOut', leaveAll);
+on('joined', ({ id, messages }) => {
+  for (const message of messages) take(id, message);
 });
-
-chat.addEventListener('gap', ({ detail: { id } }) => {
-  room(id).parts += 1;
-  take(id, { UUID: `gap ${room(id).parts}`, gap: true, seq: 0 });
+on('gap', ({ id }) => {
+  const part = room(id).parts += 1;
+  take(id, { UUID: `gap ${part}`, gap: true, seq: 0 });
 });
-
-chat.addEventListener('message', ({ detail }) => {
-  const id = chat.channelOf(detail);
-  take(id, { ...detail, state: 'sent' }, true);
-  if (id !== current || document.hidden) {
-    if (detail.SenderUUID !== chat.user.userUUID) room(id).unread += 1;
-    showRooms();
-  }
+on('message', (message) => {
+  const id = chat.channelOf(message);
+  if (!take(id, { ...message, state: 'sent' }, true) || (id === current && !document.hidden)) return;
+  if (message.SenderUUID !== chat.user.userUUID) room(id).unread += 1;
+  showRooms();
 });
-
-chat.addEventListener('sys', ({ detail }) => {
-  if (detail.type !== 'channelMessage') {
-    refreshPeopleSoon(detail.type === 'users' ? detail.after * 1000 : USERS_AGAIN);
-  } else if (detail.SenderUUID !== chat.user.userUUID) {
-    room(detail.SenderUUID).unread += 1;
-    if (people.some((p) => p.UUID === detail.SenderUUID)) showRooms();
+on('sys', ({ type, after, SenderUUID }) => {
+  if (type === 'channelMessage' && SenderUUID !== chat.user.userUUID) {
+    room(SenderUUID).unread += 1;
+    if (people.some((p) => p.UUID === SenderUUID)) showRooms();
     else refreshPeopleSoon();
-  }
+  } else if (type !== 'channelMessage') refreshPeopleSoon(after * 1000 || USERS_AGAIN);
 });
-chat.addEventListener('leave', () => refreshPeopleSoon());
+on('leave', () => refreshPeopleSoon());
 
 const BY = { websocket: 'Connected by WebSocket', poll: 'Connected by long-poll' };
-// Tries in a row are one thing to tell; the seconds are not read out.
-chat.addEventListener('state', ({ detail: { state, wait, offline, transport } }) => {
-  const live = state === 'live';
+// Tries in a row are told once, and the seconds to the next are not read out.
+on('state', ({ state, wait, offline, transport }) => {
   const at = Date.now() + wait;
-  if (live || state === 'waiting') tried = !live;
+  const waits = state === 'waiting';
+  tried = waits || (tried && state !== 'live');
   clearInterval(countdown);
   const tell = () => {
-    $('banner-wait').textContent = state === 'waiting' ? ` in ${Math.max(1, Math.ceil((at - Date.now()) / 1000))} s` : '';
+    $('banner-wait').textContent = waits ? ` in ${Math.max(1, Math.ceil((at - Date.now()) / 1000))} s` : '';
   };
   tell();
-  if (state === 'waiting') countdown = setInterval(tell, 1000);
+  if (waits) countdown = setInterval(tell, 1000);
   const text = BY[transport] ?? (offline ? 'Offline. Trying again' : tried ? 'Not connected. Trying again' : state === 'closed' ? '' : 'Connecting…');
   if ($('banner-text').textContent !== text) $('banner-text').textContent = text;
-  $('banner').dataset.state = live ? state : offline ? 'offline' : tried ? 'waiting' : state;
+  $('banner').dataset.state = tried ? 'waiting' : state;
   $('retry').hidden = !tried;
 });
 

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 /**
- * The client library of Palaver. It stays connected: by WebSocket or, where
- * that does not get through, by long-poll, until it does. After a lost
- * connection it signs in again, gets what was missed, and repeats what was not
- * acknowledged. It keeps nothing anywhere; the access key is the page's to store.
+ * The client library of Palaver; README.md beside it tells of its events.
  *
  *   const chat = new Palaver();
  *   chat.addEventListener('message', (e) => show(e.detail));
@@ -11,25 +8,9 @@
  *   await chat.join('');
  *   await chat.send('', 'hello');
  *
- * A channel's id is '' (general), a user's UUID (the private one of the two) or
- * '#name'.
- *
- * Events (detail):
- *   state       {state, wait, transport, offline}: 'connecting'; 'live', by
- *               transport 'websocket' or 'poll'; 'waiting' wait ms until it
- *               tries again; 'closed'. offline: the device has no network
- *   authorized  the reply; again after each reconnect
- *   signedOut   by signOut(), or the key is dead
- *   joined      {id, again, ...reply}: again, after a reconnect, what was missed
- *               comes as messages
- *   message     a channelMessage: each once, in its channel's order
- *   gap         {id}: messages were missed that are lost; the newest follow
- *   leave, sys  {id, userUUID, user, type, ...}: of others
- *   fault       an error to no request
+ * A channel's id is '' (general), a user's UUID (the private one) or '#name'.
  */
-import { PalaverError, Poll, Socket, CHECK_TIME } from './transport.js';
-
-export { PalaverError };
+import { CHECK_TIME, PalaverError, Poll, Socket } from './transport.js';
 
 const BACKOFF_FIRST = 500; // ms, doubled each time
 const BACKOFF_MOST = 30000;
@@ -40,24 +21,21 @@ const CLIMB_FIRST = 10000; // ms of long-poll until a WebSocket is tried, double
 const CLIMB_MOST = 300000;
 const LIVE = 'live';
 
-/** A version 4 UUID; randomUUID is missing where the page has no TLS. */
+/** A version 4 UUID; crypto.randomUUID is missing where the page has no TLS. */
 export function newUUID() {
-  if (globalThis.crypto.randomUUID) return globalThis.crypto.randomUUID();
-  const b = globalThis.crypto.getRandomValues(new Uint8Array(16));
-  b[6] = (b[6] & 0x0f) | 0x40;
-  b[8] = (b[8] & 0x3f) | 0x80;
-  const hex = [...b].map((x) => x.toString(16).padStart(2, '0')).join('');
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const hex = Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join('');
+  return hex.replace(/(.{8})(.{4}).(.{3}).(.{3})/, '$1-$2-4$3-8$4-');
 }
 
 const where = (id) => (id[0] === '#' ? { channel: id.slice(1) } : { recipientUUID: id });
-/** Cursors, the older first: of two of one scope the last counts. */
+/** Cursors as `since`, the older first: of two of one scope the last counts. */
 const list = (...cursors) => cursors.filter(Boolean).join() || undefined;
 
 export class Palaver extends EventTarget {
   #options;
   #transport = null; // what is up
-  #trial = null; // what is opened
+  #trial = null; // what is being opened
   #state = 'closed';
   #timer = 0; // to try again, or to climb from long-poll to a WebSocket
   #steady = 0; // a timer, until the transport is
@@ -65,8 +43,8 @@ export class Palaver extends EventTarget {
   #misses = 0;
   #climb = CLIMB_FIRST;
   #key = '';
-  #at = {}; // cursors: all of a session, own of a sign-in, sys, user
-  #channels = new Map(); // id -> {limit, known, last seq, cursors: join, notice, message}
+  #at = {}; // cursors: all of the session, own of the sign-in, sys, user
+  #channels = new Map(); // id -> {limit, last seq, at: {join, notice, message}: cursors}
   #unsent = new Map(); // UUID -> {id, text, resolve, reject}
   #sending = false;
   #tooLarge = false;
@@ -76,27 +54,21 @@ export class Palaver extends EventTarget {
 
   /**
    * @param {{url?: string, base?: string, WebSocket?: Function, fetch?: Function}} [options]
-   *   url of the WebSocket and base of the requests: without them `ws` and
-   *   `api/` beside the page
+   *   url of the WebSocket, base of the requests: `ws` and `api/` beside the page
    */
   constructor(options = {}) {
     super();
-    const page = globalThis.document;
+    const { document, addEventListener: on } = globalThis;
+    const beside = (path) => new URL(path, document.baseURI).href;
     this.#options = {
-      url: options.url ?? new URL('ws', page.baseURI).href.replace(/^http/, 'ws'),
-      base: options.base ?? new URL('api/', page.baseURI).href,
+      url: options.url ?? beside('ws').replace('http', 'ws'),
+      base: options.base ?? beside('api/'),
       WebSocket: options.WebSocket ?? globalThis.WebSocket,
-      fetch: options.fetch ?? globalThis.fetch.bind(globalThis),
+      fetch: options.fetch ?? ((...call) => fetch(...call)),
     };
-    globalThis.addEventListener?.('online', () => this.retry());
-    globalThis.addEventListener?.('offline', () => {
-      this.#transport?.close();
-      if (this.#transport) this.#down(this.#transport, {});
-      else this.#setState(this.#state);
-    });
-    page?.addEventListener('visibilitychange', () => {
-      if (!page.hidden) this.retry();
-    });
+    on?.('online', () => this.retry());
+    on?.('offline', () => (this.#transport ? this.#drop(this.#transport) : this.#setState(this.#state)));
+    document?.addEventListener('visibilitychange', () => document.hidden || this.retry());
   }
 
   get state() {
@@ -116,19 +88,17 @@ export class Palaver extends EventTarget {
     if (this.#state === 'waiting') this.connect();
     if (this.#state !== LIVE) return;
     this.#transport.request('users', { limit: 0 }, CHECK_TIME).catch(() => {});
-    if (this.#transport.name === 'poll' && !this.#trial) {
-      this.#climb = CLIMB_FIRST;
-      this.#climbLater();
-    }
+    this.#climb = CLIMB_FIRST;
+    if (this.#transport.polls && !this.#trial) this.#climbLater();
   }
 
   /** Ends the connection for good. */
   close() {
     clearTimeout(this.#timer);
     clearTimeout(this.#steady);
-    for (const t of [this.#trial, this.#transport]) t?.close();
-    this.#trial = null;
-    this.#transport = null;
+    this.#trial?.close();
+    this.#transport?.close();
+    this.#trial = this.#transport = null;
     this.#setState('closed');
   }
 
@@ -164,7 +134,7 @@ export class Palaver extends EventTarget {
 
   /** Joins a channel, and again after each reconnect until leave(). */
   async join(id = '', { limit = 50 } = {}) {
-    if (!this.#channels.has(id)) this.#channels.set(id, { limit, known: false, last: 0, join: '', notice: '', message: '' });
+    if (!this.#channels.has(id)) this.#channels.set(id, { limit, last: 0 });
     await this.#untilLive();
     return this.#join(id);
   }
@@ -209,7 +179,7 @@ export class Palaver extends EventTarget {
     }
   }
 
-  // ---- who is signed in ----
+  // ---- who is signed in, and where ----
 
   async #authorize(type, payload) {
     await this.#untilLive();
@@ -223,7 +193,7 @@ export class Palaver extends EventTarget {
   #signed(reply) {
     this.#key = reply.accessKey;
     this.user = { userUUID: reply.userUUID };
-    Object.assign(this.#at, { own: reply.cursor, sys: '', user: '' });
+    this.#at = { all: this.#at.all, own: reply.cursor };
     this.#emit('authorized', reply);
   }
 
@@ -232,18 +202,17 @@ export class Palaver extends EventTarget {
     this.user = null;
     this.#at = {};
     this.#channels.clear();
-    for (const one of this.#unsent.values()) one.reject(new PalaverError({ code: 4, error: 'signed out' }));
+    for (const { reject } of this.#unsent.values()) reject(new PalaverError({ code: 4, error: 'signed out' }));
     this.#unsent.clear();
     this.#emit('signedOut');
   }
 
   /** Signs in on a new connection, and goes on where the one before ended. */
   async #resume(t) {
-    const at = this.#at;
     try {
-      this.#signed(await t.request('signIn', { accessKey: this.#key, since: list(at.all, at.own, at.sys, at.user) }));
+      this.#signed(await t.request('signIn', { accessKey: this.#key, since: list(...Object.values(this.#at)) }));
       await this.#joinAll();
-      at.all = '';
+      this.#at.all = '';
       this.#follow();
       this.#setState(LIVE);
       this.#pump();
@@ -256,10 +225,9 @@ export class Palaver extends EventTarget {
       }
       if (e.code === 3) { // cursors that the server does not take
         this.#at = {};
-        for (const c of this.#channels.values()) Object.assign(c, { join: '', notice: '', message: '' });
+        for (const c of this.#channels.values()) c.at = {};
       }
-      t.close();
-      this.#down(t, e);
+      this.#drop(t, e);
     }
   }
 
@@ -275,19 +243,17 @@ export class Palaver extends EventTarget {
   async #join(id) {
     const c = this.#channels.get(id);
     if (!c) return null; // left meanwhile
-    const again = c.known;
-    const since = again ? list(this.#at.all, c.join, c.notice, c.message) : undefined;
+    const again = Boolean(c.at);
+    const since = again ? list(this.#at.all, ...Object.values(c.at)) : undefined;
     const reply = await this.#transport.request('channelJoin', { ...where(id), limit: c.limit, since });
-    Object.assign(c, { known: true, join: reply.cursor, notice: '', message: '' });
+    c.at = { join: reply.cursor };
     if (again) {
       if (!reply.recovered) {
         c.last = 0;
         this.#emit('gap', { id });
       }
       for (const message of reply.messages.splice(0)) this.#message(id, message);
-    } else {
-      c.last = Math.max(c.last, reply.messages.at(-1)?.seq ?? 0);
-    }
+    } else c.last = Math.max(c.last, reply.messages.at(-1)?.seq ?? 0);
     this.#emit('joined', { ...reply, id, again });
     return reply;
   }
@@ -295,39 +261,29 @@ export class Palaver extends EventTarget {
   // ---- what comes ----
 
   #follow() {
-    const at = this.#at;
-    this.#transport.follow(() => list(at.all, at.own, at.sys, at.user,
-      ...[...this.#channels.values()].flatMap((c) => [c.join, c.notice, c.message])));
+    this.#transport.follow(() => list(...[this.#at, ...Array.from(this.#channels.values(), (c) => c.at ?? {})].flatMap(Object.values)));
   }
 
   /** What a long-poll brought, and the cursor of it all. */
   async #events(reply, sent = '') {
-    if (!reply.recovered) { // joining tells which channel it was
-      await this.#joinAll();
-      return;
-    }
+    if (!reply.recovered) return this.#joinAll(); // tells which channel it was
     for (const frame of reply.frames) this.#frame(frame);
-    Object.assign(this.#at, { all: reply.cursor, own: '', sys: '', user: '' });
-    for (const c of this.#channels.values()) {
-      c.notice = c.message = '';
-      if (sent.includes(c.join)) c.join = '';
-    }
+    this.#at = { all: reply.cursor };
+    for (const c of this.#channels.values()) if (c.at) c.at = { join: sent.includes(c.at.join) ? '' : c.at.join };
   }
 
   #frame(frame) {
     const { type, cursor, userUUID, user } = frame;
-    const payload = frame[type];
-    if (type === 'channelMessage') this.#message(this.channelOf(payload), payload, cursor);
-    else if (type === 'error') this.#emit('fault', new PalaverError(payload));
-    else {
-      const kind = type === 'sys' ? payload.type : type;
-      const what = type === 'sys' ? payload[kind] : payload;
-      const inside = kind === 'channelJoin' || kind === 'channelLeave';
-      const id = inside ? this.#id(what.channel, what.recipientUUID, userUUID) : undefined;
-      const places = inside ? this.#channels.get(id) : this.#at;
-      if (cursor && places) places[inside ? 'notice' : /^sign/.test(kind) ? 'sys' : 'user'] = cursor;
-      this.#emit(type === 'channelLeave' ? 'leave' : type, { ...what, type: kind, id, user, userUUID });
-    }
+    let what = frame[type];
+    if (type === 'channelMessage') return this.#message(this.channelOf(what), what, cursor);
+    if (type === 'error') return this.#emit('fault', new PalaverError(what));
+    const kind = type === 'sys' ? what.type : type;
+    if (type === 'sys') what = what[kind];
+    const notice = kind === 'channelJoin' || kind === 'channelLeave';
+    const id = notice ? this.#id(what.channel, what.recipientUUID, userUUID) : undefined;
+    const at = notice ? this.#channels.get(id)?.at : this.#at;
+    if (cursor && at) at[notice ? 'notice' : kind.startsWith('sign') ? 'sys' : 'user'] = cursor;
+    this.#emit(kind === 'channelLeave' ? 'leave' : type, { ...what, type: kind, id, user, userUUID });
   }
 
   #message(id, message, cursor) {
@@ -335,7 +291,7 @@ export class Palaver extends EventTarget {
     if (c) {
       if (message.seq <= c.last) return; // it came by another way
       c.last = message.seq;
-      if (cursor) c.message = cursor;
+      if (cursor && c.at) c.at.message = cursor;
     }
     this.#emit('message', message);
   }
@@ -346,17 +302,17 @@ export class Palaver extends EventTarget {
   async #pump() {
     if (this.#sending) return;
     this.#sending = true;
-    for (const [uuid, one] of this.#unsent) {
-      while (this.#unsent.has(uuid) && this.#state === LIVE && this.user) {
+    for (const [UUID, { id, text, resolve, reject }] of this.#unsent) {
+      while (this.#unsent.has(UUID) && this.#state === LIVE && this.user) {
         try {
-          const { UUID, seq } = await this.#transport.request('channelMessage', { ...where(one.id), message: one.text, UUID: uuid });
-          this.#unsent.delete(uuid);
-          one.resolve({ UUID, seq });
+          const { seq } = await this.#transport.request('channelMessage', { ...where(id), message: text, UUID });
+          this.#unsent.delete(UUID);
+          resolve({ UUID, seq });
         } catch (e) {
-          if (e.passing) await new Promise((resolve) => setTimeout(resolve, e.wait || 1000));
-          else if (e.code !== 0 || this.#tooLarge) { // 0: repeated after the reconnect
-            this.#unsent.delete(uuid);
-            one.reject(this.#tooLarge ? new PalaverError({ code: 8, error: 'too large' }) : e);
+          if (e.passing) await new Promise((again) => setTimeout(again, e.wait || 1000));
+          else if (e.code || this.#tooLarge) { // 0: repeated after the reconnect
+            this.#unsent.delete(UUID);
+            reject(e.code ? e : new PalaverError({ code: 8, error: 'too large' }));
             this.#tooLarge = false;
           }
         }
@@ -379,18 +335,17 @@ export class Palaver extends EventTarget {
   }
 
   #up(t) {
-    this.#trial = null;
     this.#transport?.close();
     this.#transport = t;
+    this.#trial = null;
     clearTimeout(this.#steady);
     this.#steady = setTimeout(() => {
-      this.#steady = 0;
-      this.#attempts = 0;
-      if (t.name === 'poll') return;
+      this.#steady = this.#attempts = 0;
+      if (t.polls) return;
       this.#misses = 0;
       this.#climb = CLIMB_FIRST;
     }, STEADY);
-    if (t.name === 'poll') this.#climbLater();
+    if (t.polls) this.#climbLater();
     if (this.#key) this.#resume(t);
     else this.#setState(LIVE);
   }
@@ -401,11 +356,15 @@ export class Palaver extends EventTarget {
     this.#climb = Math.min(2 * this.#climb, CLIMB_MOST);
   }
 
+  #drop(t, why = {}) {
+    t.close();
+    this.#down(t, why);
+  }
+
   #down(t, { code, wait = 0, hung }) {
     const was = t === this.#transport;
-    if (t.name === 'poll') {
-      if (!was) this.#misses = MISSES - 1; // that one neither: WebSocket first
-    } else if (!was || this.#steady) this.#misses = hung ? MISSES : this.#misses + 1;
+    if (!t.polls && (!was || this.#steady)) this.#misses = hung ? MISSES : this.#misses + 1;
+    if (t.polls && !was) this.#misses = MISSES - 1; // next time a WebSocket first
     if (was) {
       this.#transport = null;
       clearTimeout(this.#timer);
@@ -416,25 +375,26 @@ export class Palaver extends EventTarget {
     this.#tooLarge = code === 1009;
     if (code === 4001) this.#forget();
     if (this.#transport) this.#climbLater();
-    else if (!was && t.name === 'websocket' && this.#misses >= MISSES) this.#open(Poll);
-    else if (code === 4001 || (code === 1001 && !this.#key)) this.#setState('closed'); // the next request connects
-    else this.#wait(code === 4029 ? FLOOD_WAIT : wait);
-  }
-
-  #wait(least) {
-    const most = Math.min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** this.#attempts++);
-    const wait = least + Math.random() * most;
-    this.#setState('waiting', wait);
-    this.#timer = setTimeout(() => this.connect(), wait);
+    else if (!was && !t.polls && this.#misses >= MISSES) this.#open(Poll);
+    else if (was && !this.#key && (code === 4001 || code === 1001)) this.#setState('closed'); // the next request connects
+    else {
+      const most = Math.min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** this.#attempts++);
+      wait = (code === 4029 ? FLOOD_WAIT : wait) + Math.random() * most;
+      this.#timer = setTimeout(() => this.connect(), wait);
+      this.#setState('waiting', wait);
+    }
   }
 
   #setState(state, wait = 0) {
     this.#state = state;
     const offline = globalThis.navigator?.onLine === false;
-    this.#emit('state', { state, wait, offline, transport: this.#transport?.name ?? '' });
+    const transport = this.#transport && (this.#transport.polls ? 'poll' : 'websocket');
+    this.#emit('state', { state, wait, offline, transport });
   }
 
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
+
+export { PalaverError };

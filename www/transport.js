@@ -4,43 +4,42 @@
  * HTTP with long-polls. One lives once, and tells through `on`:
  *   up(): it can be used
  *   frame(frame): an event (WebSocket)
- *   events(payload, since): what a long-poll brought; awaited before the next
- *   down({code, wait, hung}): its end, unless close() came first. code as a
- *     WebSocket's, wait in ms, hung: it opened and said nothing
+ *   events(payload, since): what a poll brought; awaited before the next one
+ *   down({code, wait, hung}): its end, unless close() came first. code: a
+ *     WebSocket's, wait: ms, hung: it never said that it was ready
  */
 
 const READY_TIME = 5000; // ms
 const REPLY_TIME = 15000;
-const QUIET = 60000; // ms without a frame until a WebSocket is looked after
 export const CHECK_TIME = 5000;
+const QUIET = 60000; // ms without a frame until a WebSocket is looked after
 const POLL_WAIT = 25; // s
 const HASTE = 1000; // ms: a poll that ends empty earlier was not held
-const HASTE_MOST = 5000;
+const HASTE_MOST = 5; // times that
 const LOST = { code: 0, error: 'the connection was lost' };
 
 /** An error that the server answered, or code 0: the connection was lost. */
 export class PalaverError extends Error {
   /**
    * @param {{code: number, error: string, payload?: string}} e
-   * @param {number} [wait] ms, of Retry-After
+   * @param {number} [wait] ms until it may be tried again
    */
-  constructor(e, wait = 0) {
-    super(e.payload ? `${e.error}: ${e.payload}` : e.error);
-    this.name = 'PalaverError';
-    this.code = e.code;
-    this.payload = e.payload ?? '';
-    this.wait = wait || 1000 * e.payload || 0; // ms until it may be tried again
+  constructor({ code, error, payload = '' }, wait = 0) {
+    super(payload ? `${error}: ${payload}` : error);
+    this.code = code;
+    this.payload = payload;
+    this.wait = wait || 1000 * payload || 0;
   }
 
   /** Whether the same may go well later: a rate, storage away, full. */
   get passing() {
-    return this.code === 9 || this.code === 20 || this.code === 21;
+    return [9, 20, 21].includes(this.code);
   }
 }
 const STOPPED = new PalaverError(LOST);
 
 export class Socket {
-  name = 'websocket';
+  polls = false;
   #on;
   #socket;
   #timer;
@@ -52,12 +51,12 @@ export class Socket {
     this.#timer = setTimeout(() => this.#end({ hung: true }), READY_TIME);
     try {
       this.#socket = new WebSocket(url);
+      this.#socket.onmessage = (e) => this.#receive(JSON.parse(e.data));
+      this.#socket.onclose = ({ code, reason }) => this.#end({ code, wait: Math.random() * (code === 1012 && /\d+/.exec(reason)) });
+      this.#socket.onerror = () => {};
     } catch {
       queueMicrotask(() => this.#end({}));
-      return;
     }
-    this.#socket.onmessage = (e) => this.#receive(JSON.parse(e.data));
-    this.#socket.onclose = ({ code, reason }) => this.#end({ code, wait: Math.random() * (code === 1012 && /\d+/.exec(reason)) });
   }
 
   request(type, payload, time = REPLY_TIME) {
@@ -72,7 +71,7 @@ export class Socket {
 
   close() {
     this.#on.down = () => {};
-    this.#end({});
+    this.#end();
   }
 
   #receive(frame) {
@@ -82,30 +81,28 @@ export class Socket {
     if (request) {
       this.#pending.delete(frame.id);
       clearTimeout(request.timer);
-      if (frame.type === 'error') request.reject(new PalaverError(frame.error));
+      if (frame.error) request.reject(new PalaverError(frame.error));
       else request.resolve(frame[frame.type]);
-    } else if (frame.type === 'ready') this.#on.up();
+    } else if (frame.ready) this.#on.up();
     else this.#on.frame(frame);
   }
 
   #end(why) {
     clearTimeout(this.#timer);
-    if (this.#socket) {
-      this.#socket.onmessage = this.#socket.onclose = null;
-      this.#socket.close();
-    }
+    if (this.#socket) this.#socket.onmessage = this.#socket.onclose = null;
+    this.#socket?.close();
     this.#on.down(why);
     this.#on.down = () => {};
     for (const { reject, timer } of this.#pending.values()) {
       clearTimeout(timer);
-      reject(new PalaverError(LOST));
+      reject(STOPPED);
     }
     this.#pending.clear();
   }
 }
 
 export class Poll {
-  name = 'poll';
+  polls = true;
   #on;
   #base;
   #fetch;
@@ -121,7 +118,7 @@ export class Poll {
     this.#call('health').then(() => on.up(), (e) => this.#end(e));
   }
 
-  async request(type, payload, time = REPLY_TIME) {
+  async request(type, payload, time) {
     if (type === 'signOut') this.#stop();
     const who = /^sign(In|Up)/.test(type) ? {} : this.#who; // each makes a session
     const { reply } = await this.#call(type, { ...who, [type]: payload }, time);
@@ -132,26 +129,21 @@ export class Poll {
   /** Polls from now on, each time from the cursors that since() gives. */
   async follow(since) {
     this.#stop();
-    const mine = new AbortController();
-    this.#polling = mine;
+    const mine = this.#polling = new AbortController();
     for (let empty = 0; this.#polling === mine;) {
       const from = since();
       const began = Date.now();
-      let wait;
+      let wait = 0;
       try {
         const { reply, later } = await this.#call('events', { ...this.#who, events: { since: from, wait: POLL_WAIT } }, POLL_WAIT * 1000 + REPLY_TIME, mine);
         if (this.#polling !== mine) return;
         await this.#on.events(reply, from);
         empty = (reply.recovered && reply.frames.length) || Date.now() - began > HASTE ? 0 : empty + 1;
-        wait = later || Math.min((empty - 1) * HASTE, HASTE_MOST);
+        wait = later || Math.min(empty - 1, HASTE_MOST) * HASTE;
       } catch (e) {
         if (this.#polling !== mine) return;
-        if (!e.passing) {
-          this.#end({});
-          return;
-        }
-        empty += 1;
-        wait = e.wait || Math.min(empty * HASTE, HASTE_MOST);
+        if (!e.passing) this.#end({});
+        wait = e.wait || Math.min(++empty, HASTE_MOST) * HASTE;
       }
       if (wait > 0) {
         await new Promise((resolve) => {
@@ -162,32 +154,33 @@ export class Poll {
     }
   }
 
+  /** Other requests than polls may end well. */
   close() {
     this.#on.down = () => {};
-    this.#stop(); // other requests may end well
+    this.#stop();
   }
 
-  /** GET without a body. Gives the payload of the reply, and Retry-After in ms. */
+  /** GET without a body. Gives the reply's payload, and Retry-After in ms. */
   async #call(type, body, time = REPLY_TIME, gone = new AbortController()) {
     const timer = setTimeout(() => gone.abort(), time);
     this.#calls.add(gone);
     let later = 0;
-    let frame;
     try {
       const r = await this.#fetch(this.#base + type, body && {
         method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body), signal: gone.signal,
       });
-      later = 1000 * Number(r.headers.get('Retry-After')) || 0;
-      frame = await r.json();
+      later = 1000 * r.headers.get('Retry-After') || 0;
+      const frame = await r.json();
+      if (frame.error) throw new PalaverError(frame.error, later);
+      return { reply: frame[frame.type], later };
     } catch (e) {
-      if (e !== STOPPED) this.#end({ wait: later });
-      throw new PalaverError(LOST);
+      if (e instanceof PalaverError) throw e;
+      this.#end({ wait: later });
+      throw STOPPED;
     } finally {
       clearTimeout(timer);
       this.#calls.delete(gone);
     }
-    if (frame.error) throw new PalaverError(frame.error, later);
-    return { reply: frame[frame.type], later };
   }
 
   #stop() {
@@ -198,7 +191,7 @@ export class Poll {
 
   #end(why) {
     this.#stop();
-    for (const gone of this.#calls) gone.abort();
+    for (const gone of this.#calls) gone.abort(STOPPED);
     this.#on.down(why);
     this.#on.down = () => {};
   }
