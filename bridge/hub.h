@@ -27,10 +27,10 @@ struct member {
 };
 
 struct hub_handler {
-	/* Sends frames to the session; false when its socket holds bytes: it
-	 * then keeps its place and asks for hub_catch_up later. */
-	bool (*send)(struct session *s, const char *frames, size_t n);
-	/* Whether the session may get frames now. */
+	/* Sends frames to the session. */
+	void (*send)(struct session *s, const char *frames, size_t n);
+	/* Whether the session may get frames now. When its socket holds bytes
+	 * it keeps its place and asks for hub_catch_up later. */
 	bool (*ready)(struct session *s);
 	/* Whether the session is to be spared this frame. */
 	bool (*skips)(struct session *s, struct span text);

@@ -3,8 +3,8 @@
  * each session, the same bytes for all where that is so. */
 #include "hub_body.h"
 
-/* Bytes of messages in one send to one who catches up, and a frame more: what a
- * socket does not take of it is all that is held for him. */
+/* Bytes in one send, and a frame more: what a socket does not take of it is all
+ * that is held for it. */
 #define SEND_MOST (256 * 1024)
 
 void
@@ -26,9 +26,9 @@ always(const struct ring_frame *e, const struct thin *t)
 	    UUID_LEN) == 0;
 }
 
-/* Whether all that m has not had of its ring may go to it. */
+/* Whether what m has not had of its ring may go to it, up to the seq to. */
 static bool
-passes(struct hub *h, const struct member *m)
+passes(struct hub *h, const struct member *m, uint64_t to)
 {
 	const struct ring *r = &m->of->ring;
 	struct thin *t;
@@ -37,57 +37,65 @@ passes(struct hub *h, const struct member *m)
 	if (!m->of->thins)
 		return true;
 	t = h->handler.thin(m->session);
-	for (uint64_t q = m->seq + 1; q <= r->last; q++)
+	for (uint64_t q = m->seq + 1; q <= to; q++)
 		others += !always(ring_at(r, q), t);
 	return thin_passes(t, &h->conf->notice_rate, others, uv_now(h->loop));
 }
 
 static void
-gather_always(struct hub *h, const struct member *m, struct buf *out)
+gather_always(struct hub *h, const struct member *m, uint64_t to,
+    struct buf *out)
 {
 	const struct ring *r = &m->of->ring;
 	const struct thin *t = h->handler.thin(m->session);
 
-	for (uint64_t q = m->seq + 1; q <= r->last; q++)
+	for (uint64_t q = m->seq + 1; q <= to; q++)
 		if (always(ring_at(r, q), t))
 			buf_add(out, ring_at(r, q)->bytes, ring_at(r, q)->n);
 }
 
-/* Appends what m has not had. A user's own notices are passed on one by one:
- * some are not for a session that follows the channel they speak of. */
+/* A user's own notices are passed on one by one: some are not for a session
+ * that follows the channel they speak of. */
+static void
+gather_own(struct hub *h, struct member *m, struct buf *out)
+{
+	struct followed *f = m->of;
+
+	while (m->seq < f->ring.last && out->n < SEND_MOST) {
+		const struct ring_frame *e = ring_at(&f->ring, ++m->seq);
+		struct span text = { e->bytes + e->head, e->n - e->head };
+
+		if (!ring_is_keys(f, text) &&
+		    !h->handler.skips(m->session, text))
+			buf_add(out, e->bytes, e->n);
+	}
+}
+
+/* Appends what m has not had, until out holds a whole send. */
 static bool
 gather(struct hub *h, struct member *m, struct buf *out)
 {
 	struct followed *f = m->of;
 	const struct ring *r = &f->ring;
+	size_t before = out->n;
+	uint64_t to;
 
 	if (f->state != RING_LIVE || m->seq >= r->last)
 		return true;
-	if (f->scope.text[0] != 'u') {
-		if (m->seq + 1 < r->first)
-			return false;
-		if (!f->thins) {
-			m->seq = ring_copy_most(r, m->seq, SEND_MOST, out);
-			return true;
-		}
-		if (passes(h, m))
-			ring_copy(r, m->seq, out);
-		else
-			gather_always(h, m, out);
-	} else {
+	if (f->scope.text[0] == 'u') {
 		if (m->seq + 1 < r->first)
 			m->seq = r->first - 1;
-		for (uint64_t q = m->seq + 1; q <= r->last; q++) {
-			const struct ring_frame *e = ring_at(r, q);
-			struct span text = { e->bytes + e->head,
-				e->n - e->head };
-
-			if (!ring_is_keys(f, text) &&
-			    !h->handler.skips(m->session, text))
-				buf_add(out, e->bytes, e->n);
-		}
+		gather_own(h, m, out);
+		return true;
 	}
-	m->seq = r->last;
+	if (m->seq + 1 < r->first)
+		return false;
+	to = ring_copy_most(r, m->seq, SEND_MOST, out);
+	if (!passes(h, m, to)) {
+		out->n = before;
+		gather_always(h, m, to, out);
+	}
+	m->seq = to;
 	return true;
 }
 
@@ -129,10 +137,10 @@ send_shared(struct hub *h, struct member *m, const struct buf *shared)
 {
 	const struct buf *out = shared;
 
-	if (!passes(h, m)) {
+	if (!passes(h, m, m->of->ring.last)) {
 		buf_reset(&h->frames);
 		h->frames.oom = false;
-		gather_always(h, m, &h->frames);
+		gather_always(h, m, m->of->ring.last, &h->frames);
 		out = &h->frames;
 	}
 	if (out->oom) {
@@ -144,16 +152,19 @@ send_shared(struct hub *h, struct member *m, const struct buf *shared)
 		h->handler.send(m->session, out->p, out->n);
 }
 
-/* The usual case: one ring has news and everybody stands at the same place, so
- * that the same bytes go to all. Any other session is caught up by itself. */
+/* The usual case: one ring has news, one send's worth, and everybody stands at
+ * the same place, so that the same bytes go to all. Any other session is caught
+ * up by itself. */
 static void
 fan_out(struct hub *h, struct followed *f, struct buf *shared)
 {
 	bool alone = h->dirty == NULL && f->scope.text[0] != 'u';
 
 	buf_reset(shared);
-	if (alone && !ring_copy(&f->ring, f->dirty_from, shared))
-		alone = false;
+	if (alone)
+		alone = f->dirty_from + 1 >= f->ring.first &&
+		    ring_copy_most(&f->ring, f->dirty_from, SEND_MOST, shared) ==
+		    f->ring.last;
 	/* From the end: a session that is lost leaves the list. */
 	for (size_t i = f->nmembers; i-- > 0;) {
 		struct member *m;

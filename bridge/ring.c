@@ -66,16 +66,6 @@ ring_at(const struct ring *r, uint64_t seq)
 	return slot(r, seq);
 }
 
-bool
-ring_copy(const struct ring *r, uint64_t seq, struct buf *out)
-{
-	if (seq + 1 < r->first)
-		return false;
-	for (seq++; seq <= r->last; seq++)
-		buf_add(out, slot(r, seq)->bytes, slot(r, seq)->n);
-	return true;
-}
-
 uint64_t
 ring_copy_most(const struct ring *r, uint64_t seq, size_t most,
     struct buf *out)

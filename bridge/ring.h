@@ -32,9 +32,6 @@ void ring_reset(struct ring *r, uint64_t last);
 bool ring_add(struct ring *r, struct span text);
 /* The frame of seq, which must be in first..last. */
 const struct ring_frame *ring_at(const struct ring *r, uint64_t seq);
-/* Appends the frames after seq to out. False when the ring does not reach
- * back to it. */
-bool ring_copy(const struct ring *r, uint64_t seq, struct buf *out);
 /* Appends frames after seq, which the ring must reach, until out holds most
  * bytes or a frame more. Returns the seq of the last one, or seq. */
 uint64_t ring_copy_most(const struct ring *r, uint64_t seq, size_t most,

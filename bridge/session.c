@@ -12,7 +12,6 @@
 
 #define TICK_MOST 500           /* ms */
 #define KEY_AGAIN 1000          /* ms until a key is looked after again */
-#define BLOCKED_MOST 30000      /* ms that a socket may hold bytes */
 #define JITTER_EACH 2           /* ms of the restart's jitter for a session */
 #define JITTER_LEAST 500        /* ms */
 
@@ -28,6 +27,8 @@ session_set_state(struct session *s, enum session_state to)
 	log_debug("session %" PRIu64 ": %s -> %s", s->id, names[s->state],
 	    names[to]);
 	s->state = to;
+	if (to == SESSION_CLOSING)
+		session_leaves(s);
 }
 
 void
@@ -73,77 +74,6 @@ session_add_frame(struct buf *b, struct span text)
 	buf_span(b, text);
 }
 
-/* ---- the table ---- */
-
-/* Our UUIDs are random: any of their digits will do. */
-static struct session **
-uuid_bucket(struct sessions *t, const char *uuid)
-{
-	char digits[] = { uuid[0], uuid[1], uuid[2], uuid[3], '\0' };
-
-	return &t->by_uuid[strtoul(digits, NULL, 16) % BUCKETS];
-}
-
-struct session *
-session_find(struct sessions *t, uint64_t id)
-{
-	struct session *s = t->bucket[id % BUCKETS];
-
-	while (s != NULL && s->id != id)
-		s = s->hash_next;
-	return s;
-}
-
-struct session *
-session_find_uuid(struct sessions *t, const char *uuid)
-{
-	struct session *s = *uuid_bucket(t, uuid);
-
-	while (s != NULL && strcmp(s->uuid, uuid) != 0)
-		s = s->uuid_next;
-	return s;
-}
-
-static void
-link_in(struct session *s)
-{
-	struct sessions *t = s->table;
-	struct session **at = &t->bucket[s->id % BUCKETS];
-
-	s->next = t->all;
-	if (s->next != NULL)
-		s->next->prev = s;
-	t->all = s;
-	s->hash_next = *at;
-	*at = s;
-	at = uuid_bucket(t, s->uuid);
-	s->uuid_next = *at;
-	*at = s;
-	t->count++;
-}
-
-static void
-unlink_it(struct session *s)
-{
-	struct sessions *t = s->table;
-	struct session **at = &t->bucket[s->id % BUCKETS];
-
-	while (*at != s)
-		at = &(*at)->hash_next;
-	*at = s->hash_next;
-	at = uuid_bucket(t, s->uuid);
-	while (*at != s)
-		at = &(*at)->uuid_next;
-	*at = s->uuid_next;
-	if (s->prev != NULL)
-		s->prev->next = s->next;
-	else
-		t->all = s->next;
-	if (s->next != NULL)
-		s->next->prev = s->prev;
-	t->count--;
-}
-
 /* ---- from the WebSocket server ---- */
 
 /* A new session that Redis is told of: an id, for it may be gone by then. */
@@ -171,7 +101,7 @@ on_known(void *arg, enum store_status status, const struct answer *a)
 	buf_fmt(&text, "{\"sessionUUID\":\"%s\",\"protocol\":1}}", s->uuid);
 	buf_reset(&t->out);
 	session_add_frame(&t->out, buf_peek(&text));
-	ws_send(s->conn, t->out.p, t->out.n);
+	session_send(s, t->out.p, t->out.n);
 	buf_clear(&text);
 	s->busy = false;
 	session_run_next(s);
@@ -225,7 +155,7 @@ on_open(void *arg, struct ws_conn *c, const struct client *client)
 		return NULL;
 	}
 	*opening = (struct opening){ t, s->id };
-	link_in(s);
+	session_link(s);
 	s->busy = true;
 	s->generation = presence_generation(t->presence);
 	presence_open(t->presence, s->uuid, on_known, opening);
@@ -252,7 +182,7 @@ on_drained(void *session)
 {
 	struct session *s = session;
 
-	s->blocked_since = 0;
+	session_drained(s);
 	if (s->state == SESSION_CLOSING)
 		return;
 	hub_catch_up(s->table->hub, s);
@@ -271,8 +201,9 @@ on_close(void *session)
 		session_leave_all(s);
 	session_requests_clear(s);
 	session_release(s);
+	session_drained(s);
 	address_drop(&t->addresses, &s->client);
-	unlink_it(s);
+	session_unlink(s);
 	free(s->logs);
 	free(s->channels);
 	free(s->members);
@@ -288,31 +219,6 @@ sick(void *arg)
 }
 
 /* ---- from the hub ---- */
-
-bool
-session_ready(struct session *s)
-{
-	if (s->state == SESSION_CLOSING)
-		return false;
-	if (!ws_blocked(s->conn))
-		return true;
-	if (s->blocked_since == 0)
-		s->blocked_since = clock_ms();
-	return false;
-}
-
-static bool
-send_frames(struct session *s, const char *frames, size_t n)
-{
-	ws_send(s->conn, frames, n);
-	return true;
-}
-
-static void
-lost(struct session *s)
-{
-	session_close(s, WS_TOO_SLOW, "resume by cursor");
-}
 
 static struct member **
 members(struct session *s, size_t *n)
@@ -368,7 +274,7 @@ tell(struct session *s)
 	t->out.oom = false;
 	session_add_frame(&t->out, buf_peek(&text));
 	if (!t->out.oom && !text.oom)
-		ws_send(s->conn, t->out.p, t->out.n);
+		session_send(s, t->out.p, t->out.n);
 	buf_clear(&text);
 }
 
@@ -382,6 +288,7 @@ on_tick(uv_timer_t *timer)
 	uint64_t dead_after = t->conf->dead_after - uv_timer_get_repeat(timer);
 	uint64_t nobody_most = t->conf->sign_in_within * 1000;
 
+	session_slow_tick(t, now);
 	for (s = t->all; s != NULL; s = next) {
 		next = s->next;
 		if (s->state == SESSION_CLOSING)
@@ -389,9 +296,6 @@ on_tick(uv_timer_t *timer)
 		if (now - s->heard >= dead_after) {
 			session_set_state(s, SESSION_CLOSING);
 			ws_drop(s->conn);
-		} else if (s->blocked_since != 0 &&
-		    now - s->blocked_since >= BLOCKED_MOST) {
-			lost(s);
 		} else if (s->state == SESSION_SIGNED_IN &&
 		    now >= s->key_until) {
 			s->key_until = now + KEY_AGAIN;
@@ -421,8 +325,8 @@ sessions_ws_handler(struct sessions *t)
 struct hub_handler
 sessions_hub_handler(struct sessions *t)
 {
-	return (struct hub_handler){ send_frames, session_ready, session_skips, thin,
-		lost, session_keys, members, on_probe, on_command,
+	return (struct hub_handler){ session_send, session_ready, session_skips, thin,
+		session_too_slow, session_keys, members, on_probe, on_command,
 		on_command_gap, t };
 }
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The body of a session and what its files share: session.c (its life and the
- * table), session_channels.c (what it follows), session_requests.c (what it
+/* The body of a session and what its files share: session.c (its life),
+ * session_channels.c (what it follows), session_requests.c (what it
  * asks), session_commands.c (what was asked for it over HTTP), session_flood.c
- * (when it asks too much). For those files only; others see session.h. */
+ * (when it asks too much), session_slow.c (when it reads too little),
+ * session_table.c (which there are). For those files only; others see session.h. */
 #ifndef PALAVER_SESSION_BODY_H
 #define PALAVER_SESSION_BODY_H
 
@@ -57,6 +58,14 @@ struct session {
 	uint64_t heard;                 /* ms */
 	uint64_t key_until;             /* ms; then presence looks after it */
 	uint64_t blocked_since;         /* ms; 0: not */
+	size_t pending;                 /* bytes that may wait for its socket */
+	struct session *line_prev, *line_next; /* while it is blocked */
+};
+
+/* Sessions that are blocked, the longest first, and what waits for all. */
+struct line {
+	struct session *first, *last;
+	size_t bytes;
 };
 
 struct sessions {
@@ -71,16 +80,23 @@ struct sessions {
 	size_t count;
 	struct addresses addresses;     /* how many each has */
 	struct session *held;           /* nothing is read from them */
+	struct line blocked, leaving;   /* of those who are CLOSING */
 	struct buf out;                 /* scratch: frames for one session */
 	uv_timer_t tick, hold;
 	bool restarting;
 };
 
-/* ---- session.c ---- */
+/* ---- session_table.c ---- */
 
 /* The living session with that id, or NULL. */
 struct session *session_find(struct sessions *t, uint64_t id);
 struct session *session_find_uuid(struct sessions *t, const char *uuid);
+/* Counts it among the living, until its end. */
+void session_link(struct session *s);
+void session_unlink(struct session *s);
+
+/* ---- session.c ---- */
+
 void session_set_state(struct session *s, enum session_state to);
 /* Tells the peer and goes on no more; the connection ends by itself. */
 void session_close(struct session *s, enum ws_close code, const char *reason);
@@ -89,9 +105,6 @@ void session_key_dead(struct session *s);
 /* Has presence count s as it is now, if this incarnation of the bridge has not
  * done so yet. Not while a request runs: its effect is not known then. */
 void session_adopt(struct session *s);
-/* Whether it may be sent anything now; if not, on_drained will follow (unless
- * it is closing). */
-bool session_ready(struct session *s);
 /* Appends text as a WebSocket frame; an empty one is none. */
 void session_add_frame(struct buf *b, struct span text);
 
@@ -115,7 +128,8 @@ bool session_skips(struct session *s, struct span text);
 
 /* ---- session_requests.c ---- */
 
-/* Makes what a success changes come true. */
+/* Makes what a success changes come true; for one who is closing, has it undone
+ * in Redis. */
 void session_apply(struct session *s, const struct effect *e);
 /* Takes a copy of a whole message, to be run in its turn. */
 void session_request(struct session *s, struct span message, bool text);
@@ -136,6 +150,23 @@ bool session_may_ask(struct session *s, unsigned *wait);
 void session_release(struct session *s);
 /* Makes the timer of the table, which the table closes. */
 void session_flood_init(struct sessions *t, uv_loop_t *loop);
+
+/* ---- session_slow.c ---- */
+
+/* Whether it may be sent anything now; if not, on_drained will follow (unless
+ * it is closing). */
+bool session_ready(struct session *s);
+/* Sends whole frames; nothing to one who is closing. When more waits for all
+ * sockets than send_memory, sessions are closed: look at the state behind. */
+void session_send(struct session *s, const char *frames, size_t n);
+/* Closes it with 4008; it resumes by its cursor. */
+void session_too_slow(struct session *s);
+/* Its socket has taken all, or is no more; fine when it was not blocked. */
+void session_drained(struct session *s);
+/* It is CLOSING from now on. */
+void session_leaves(struct session *s);
+/* Closes those who have been blocked for too long. now in ms. */
+void session_slow_tick(struct sessions *t, uint64_t now);
 
 /* ---- session_commands.c ---- */
 

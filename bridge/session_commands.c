@@ -31,7 +31,7 @@ carry_out(struct session *s, const struct command *c)
 		session_close(s, WS_FULL, "out of memory");
 		return;
 	}
-	ws_send(s->conn, t->out.p, t->out.n);
+	session_send(s, t->out.p, t->out.n);
 	session_apply(s, &c->effect);
 	if (c->effect.kind == EFFECT_SIGNED_OUT) {
 		/* A request of the session that came behind the signOut may

@@ -37,11 +37,24 @@ sign_in(struct session *s, const struct effect *e)
 	return session_follow_own(s, e->places);
 }
 
+/* A success came about for a session that is gone or closing: it may be counted
+ * for that behind its end, and is to be counted out. */
+static void
+missed(struct sessions *t, const char *uuid, const struct effect *e)
+{
+	if (e->kind == EFFECT_SIGNED_IN || e->kind == EFFECT_JOINED)
+		presence_gone(t->presence, uuid, t->conf->presence_grace);
+}
+
 void
 session_apply(struct session *s, const struct effect *e)
 {
 	bool ok = true;
 
+	if (s->state == SESSION_CLOSING) {
+		missed(s->table, s->uuid, e);
+		return;
+	}
 	if (e->kind == EFFECT_JOINED && (s->state != SESSION_SIGNED_IN ||
 	    strcmp(s->user, e->user) != 0)) {
 		/* Signed out over HTTP meanwhile; it may be counted again. */
@@ -105,11 +118,7 @@ on_outcome(void *arg, const struct outcome *o)
 	if (o->error == ERR_STORAGE)
 		presence_doubt(t->presence);
 	if (s == NULL || s->state == SESSION_CLOSING) {
-		/* Gone meanwhile, uncounted: what it signed in as is to be
-		 * counted out. */
-		if (o->effect->kind == EFFECT_SIGNED_IN)
-			presence_gone(t->presence, ticket->uuid,
-			    t->conf->presence_grace);
+		missed(t, ticket->uuid, o->effect);
 		free(ticket);
 		return;
 	}
@@ -123,7 +132,7 @@ on_outcome(void *arg, const struct outcome *o)
 		session_close(s, WS_FULL, "out of memory");
 		return;
 	}
-	ws_send(s->conn, t->out.p, t->out.n);
+	session_send(s, t->out.p, t->out.n);
 	session_apply(s, o->effect);
 	if (o->effect->kind == EFFECT_SIGNED_IN)
 		s->generation = generation;
@@ -168,7 +177,7 @@ refuse(struct session *s, struct span id, enum error e, const char *payload)
 	buf_reset(&t->out);
 	session_add_frame(&t->out, buf_peek(&text));
 	if (!text.oom && !t->out.oom)
-		ws_send(s->conn, t->out.p, t->out.n);
+		session_send(s, t->out.p, t->out.n);
 	buf_clear(&text);
 }
 

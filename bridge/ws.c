@@ -13,6 +13,7 @@
 #include <libwebsockets.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "buf.h"
 #include "limit.h"
@@ -141,6 +142,8 @@ void
 ws_drop(struct ws_conn *c)
 {
 	c->closing = true;
+	/* Else the library waits 5 s for the socket to take the rest. */
+	shutdown(lws_get_socket_fd(c->wsi), SHUT_RDWR);
 	lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_SEND,
 	    LWS_TO_KILL_ASYNC);
 }
