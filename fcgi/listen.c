@@ -12,8 +12,6 @@
 #include "responder.h"
 #include "socket_file.h"
 
-#define BACKLOG 4096 /* less costs errors in a burst */
-
 static int
 failed(int fd, const char *what, const char *why)
 {
@@ -64,7 +62,7 @@ listen_unix(const struct conf *c, const char *path)
 		close(fd);
 		return -1;
 	}
-	if (listen(fd, BACKLOG) != 0)
+	if (listen(fd, RESPONDER_BACKLOG) != 0)
 		return failed(fd, path, strerror(errno));
 	return fd;
 }
@@ -101,7 +99,7 @@ listen_tcp(const char *address)
 	if (fd >= 0)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (fd < 0 || bind(fd, found->ai_addr, found->ai_addrlen) != 0 ||
-	    listen(fd, BACKLOG) != 0)
+	    listen(fd, RESPONDER_BACKLOG) != 0)
 		fd = failed(fd, address, strerror(errno));
 	freeaddrinfo(found);
 	return fd;

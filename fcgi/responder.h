@@ -8,6 +8,8 @@
 
 #include "service.h"
 
+#define RESPONDER_BACKLOG 4096 /* less costs errors in a burst */
+
 struct responder;
 
 /* Listens at fd, which it takes over. NULL after saying why. */

@@ -12,8 +12,6 @@
 struct waiter {
 	struct waiter *next, **link;
 	struct service *owner;
-	service_cb *cb;
-	void *arg;
 	uint64_t id;
 	const char *allow;
 	uint64_t ticket; /* of the park, when the operation was run */
@@ -37,7 +35,9 @@ waiter_free(struct waiter *w)
 static void
 deliver(struct waiter *w, struct buf *out)
 {
-	w->cb(w->arg, w->id, out->oom ? SPAN("") : buf_peek(out));
+	struct service *s = w->owner;
+
+	s->cb(s->arg, w->id, out->oom ? SPAN("") : buf_peek(out));
 	buf_clear(out);
 	waiter_free(w);
 }
@@ -183,7 +183,7 @@ preflight(struct waiter *w)
 
 void
 service_serve(struct service *s, struct peer peer, char *const *params,
-    struct span body, size_t body_size, service_cb *cb, void *arg, uint64_t id)
+    struct span body, size_t body_size, uint64_t id)
 {
 	struct waiter *w = calloc(1, sizeof(*w));
 	struct actor a = { .via = VIA_HTTP };
@@ -191,12 +191,10 @@ service_serve(struct service *s, struct peer peer, char *const *params,
 	struct msg *m;
 
 	if (w == NULL) {
-		cb(arg, id, SPAN(""));
+		s->cb(s->arg, id, SPAN(""));
 		return;
 	}
 	w->owner = s;
-	w->cb = cb;
-	w->arg = arg;
 	w->id = id;
 	w->ticket = park_ticket(s->park);
 	w->next = s->waiters;
@@ -250,6 +248,13 @@ service_open(struct service *s, uv_loop_t *loop)
 {
 	s->park = park_new(loop, s->conf, on_park);
 	return s->park != NULL;
+}
+
+void
+service_answers(struct service *s, service_cb *cb, void *arg)
+{
+	s->cb = cb;
+	s->arg = arg;
 }
 
 void

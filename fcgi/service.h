@@ -9,6 +9,10 @@
 
 struct waiter;
 
+/* The whole response to the request id, header fields and all; lives until it
+ * returns. Empty when there was no memory for one. */
+typedef void service_cb(void *arg, uint64_t id, struct span response);
+
 struct service {
 	const struct conf *conf;
 	struct store *store;
@@ -16,22 +20,21 @@ struct service {
 	struct park *park;      /* long-polls that wait */
 	bool frugal;            /* no connection for commands meanwhile */
 	struct waiter *waiters; /* requests under way */
+	service_cb *cb;         /* what is called with arg and a response */
+	void *arg;
 };
 
 /* Makes the park; conf, store and run must stand. False: no memory. */
 bool service_open(struct service *s, uv_loop_t *loop);
+/* Where all responses go. */
+void service_answers(struct service *s, service_cb *cb, void *arg);
 
-/* The whole response, header fields and all; lives until it returns. Empty
- * when there was no memory for one. */
-typedef void service_cb(void *arg, uint64_t id, struct span response);
-
-/* Calls cb once with arg and id, perhaps before it returns. peer is who gave
+/* Has the response go there once, perhaps before it returns. peer is who gave
  * params: the web server. params and body may go after that. body_size is what
  * the body had before anything of it was dropped. */
 void service_serve(struct service *s, struct peer peer, char *const *params,
-    struct span body, size_t body_size, service_cb *cb, void *arg,
-    uint64_t id);
-/* Whoever asked with that id has left: it is not called back. */
+    struct span body, size_t body_size, uint64_t id);
+/* Whoever asked with that id has left: a poll of it waits no longer. */
 void service_forget(struct service *s, uint64_t id);
 /* Answers all long-polls now, and those to come at once. */
 void service_stop(struct service *s);
