@@ -6,6 +6,7 @@
 
 #define RANDOM_BYTES 32
 #define RANDOM_TEXT 43
+_Static_assert(UUID_LEN + 1 + RANDOM_TEXT < ACCESS_KEY_MAX, "a key fits");
 
 void
 access_key_hash(struct span text, char hash[KEY_HASH_LEN + 1])

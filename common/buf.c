@@ -2,7 +2,6 @@
 #include "buf.h"
 
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -45,15 +44,16 @@ buf_add(struct buf *b, const void *bytes, size_t n)
 }
 
 void
-buf_str(struct buf *b, const char *s)
+buf_uint(struct buf *b, uint64_t value)
 {
-	buf_add(b, s, strlen(s));
-}
+	char digits[20];
+	size_t at = sizeof(digits);
 
-void
-buf_span(struct buf *b, struct span s)
-{
-	buf_add(b, s.p, s.n);
+	do {
+		digits[--at] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value != 0);
+	buf_add(b, digits + at, sizeof(digits) - at);
 }
 
 void

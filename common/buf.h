@@ -3,6 +3,8 @@
 #ifndef PALAVER_BUF_H
 #define PALAVER_BUF_H
 
+#include <stdint.h>
+
 #include "span.h"
 
 struct buf {
@@ -14,8 +16,8 @@ struct buf {
 
 /* Appends; on lack of memory sets oom and leaves what was there. */
 void buf_add(struct buf *b, const void *bytes, size_t n);
-void buf_str(struct buf *b, const char *s);
-void buf_span(struct buf *b, struct span s);
+/* Appends the number in decimal. */
+void buf_uint(struct buf *b, uint64_t value);
 void buf_fmt(struct buf *b, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* Makes room for at least n more bytes; NULL without memory. */
@@ -30,6 +32,18 @@ void buf_shift(struct buf *b, size_t n);
 void buf_reset(struct buf *b);
 /* Frees; the buffer is empty and valid again. */
 void buf_clear(struct buf *b);
+
+static inline void
+buf_str(struct buf *b, const char *s)
+{
+	buf_add(b, s, strlen(s));
+}
+
+static inline void
+buf_span(struct buf *b, struct span s)
+{
+	buf_add(b, s.p, s.n);
+}
 
 static inline struct span
 buf_peek(const struct buf *b)

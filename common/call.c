@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "call.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#define TEXT_FIRST 512 /* bytes that hold most calls' arguments */
 
 void
 call_pubsub_prefix(struct buf *b, const struct conf *conf)
 {
-	buf_fmt(b, "%s%d:", conf->prefix, conf->redis.db);
+	buf_span(b, span_of(conf->prefix));
+	buf_uint(b, (uint64_t)conf->redis.db);
+	buf_str(b, ":");
 }
 
 /* Closes the argument whose bytes were just appended. */
@@ -17,7 +18,7 @@ call_close(struct call *c)
 	if (c->n == CALL_ARGS_MAX)
 		c->text.oom = true;
 	else
-		c->end[c->n++] = c->text.n;
+		c->end[c->n++] = (uint32_t)c->text.n;
 }
 
 void
@@ -26,6 +27,7 @@ call_begin(struct call *c, enum script script, const struct conf *conf)
 	c->script = script;
 	c->n = 0;
 	buf_reset(&c->text);
+	buf_room(&c->text, TEXT_FIRST);
 	call_str(c, conf->prefix);
 	call_pubsub_prefix(&c->text, conf);
 	call_close(c);
@@ -47,7 +49,7 @@ call_str(struct call *c, const char *s)
 void
 call_uint(struct call *c, uint64_t value)
 {
-	buf_fmt(&c->text, "%" PRIu64, value);
+	buf_uint(&c->text, value);
 	call_close(c);
 }
 

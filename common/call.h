@@ -16,7 +16,7 @@
 struct call {
 	enum script script;
 	struct buf text; /* all arguments, one behind the other */
-	size_t end[CALL_ARGS_MAX];
+	uint32_t end[CALL_ARGS_MAX];
 	size_t n;
 };
 

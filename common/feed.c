@@ -2,29 +2,28 @@
 #include "feed.h"
 
 #include <hiredis/hiredis.h>
-#include <search.h>
 #include <stdlib.h>
 
 #include "clock.h"
 #include "link.h"
 #include "log.h"
+#include "names.h"
 
 #define PING_EVERY 5000 /* ms of silence */
 #define PONG_WITHIN 2000 /* ms */
 
+/* Thousands of long-polls have one each. */
 struct channel {
-	struct span name; /* first: the tree compares it; at bytes */
-	struct feed *feed;
-	struct channel *next; /* of those to forget */
-	bool wanted;      /* false: only acknowledgements are awaited */
+	struct name name; /* first: a name found is its channel; at bytes */
 	int acks;         /* of SUBSCRIBE still to come */
+	bool wanted;      /* false: only acknowledgements are awaited */
 	char bytes[];
 };
 
 struct feed {
 	struct link *link;
 	struct feed_handler handler;
-	void *tree;         /* of struct channel, by name */
+	struct names channels;
 	uv_timer_t timer;
 	uint64_t heard;     /* ms */
 	bool pinged;
@@ -32,22 +31,10 @@ struct feed {
 	bool refused;       /* said once a connection */
 };
 
-static int
-compare(const void *a, const void *b)
-{
-	const struct span *x = a, *y = b;
-
-	if (x->n != y->n)
-		return x->n < y->n ? -1 : 1;
-	return memcmp(x->p, y->p, x->n);
-}
-
 static struct channel *
 find(const struct feed *f, struct span name)
 {
-	void *const *node = tfind(&name, &f->tree, compare);
-
-	return node == NULL ? NULL : *(struct channel *const *)node;
+	return (struct channel *)names_find(&f->channels, name);
 }
 
 static void
@@ -61,18 +48,18 @@ command(struct feed *f, struct span what, struct span name)
 }
 
 static void
-subscribe(struct channel *c)
+subscribe(struct feed *f, struct channel *c)
 {
-	if (!link_ready(c->feed->link))
+	if (!link_ready(f->link))
 		return;
 	c->acks++;
-	command(c->feed, SPAN("SUBSCRIBE"), c->name);
+	command(f, SPAN("SUBSCRIBE"), name_text(&c->name));
 }
 
 static void
-forget(struct channel *c)
+forget(struct feed *f, struct channel *c)
 {
-	tdelete(&c->name, &c->feed->tree, compare);
+	names_remove(&f->channels, &c->name);
 	free(c);
 }
 
@@ -119,24 +106,7 @@ on_reply(void *arg, const struct redisReply *reply)
 		if (c->wanted)
 			f->handler.on_subscribed(f->handler.arg, name);
 		else
-			forget(c);
-	}
-}
-
-static void
-subscribe_visit(const void *node, VISIT which, void *closure)
-{
-	struct channel *c = *(struct channel *const *)node;
-	struct channel **unwanted = closure;
-
-	if (which != postorder && which != leaf)
-		return;
-	c->acks = 0;
-	if (c->wanted) {
-		subscribe(c);
-	} else {
-		c->next = *unwanted;
-		*unwanted = c;
+			forget(f, c);
 	}
 }
 
@@ -144,15 +114,20 @@ static void
 on_ready(void *arg)
 {
 	struct feed *f = arg;
-	struct channel *c, *unwanted = NULL;
+	struct name *at = names_next(&f->channels, NULL);
 
 	f->heard = clock_ms();
 	f->pinged = f->refused = false;
 	f->was_ready = true;
-	twalk_r(f->tree, subscribe_visit, &unwanted);
-	while ((c = unwanted) != NULL) {
-		unwanted = c->next;
-		forget(c);
+	while (at != NULL) {
+		struct channel *c = (struct channel *)at;
+
+		at = names_next(&f->channels, at);
+		c->acks = 0;
+		if (c->wanted)
+			subscribe(f, c);
+		else
+			forget(f, c);
 	}
 }
 
@@ -197,15 +172,13 @@ feed_subscribe(struct feed *f, struct span name)
 		if (c == NULL)
 			return false;
 		memcpy(c->bytes, name.p, name.n);
-		c->name = (struct span){ c->bytes, name.n };
-		c->feed = f;
-		if (tsearch(&c->name, &f->tree, compare) == NULL) {
+		if (!names_add(&f->channels, &c->name, c->bytes, name.n)) {
 			free(c);
 			return false;
 		}
 	}
 	c->wanted = true;
-	subscribe(c);
+	subscribe(f, c);
 	return true;
 }
 
@@ -219,7 +192,7 @@ feed_unsubscribe(struct feed *f, struct span name)
 	command(f, SPAN("UNSUBSCRIBE"), name);
 	c->wanted = false;
 	if (c->acks == 0 || !link_ready(f->link))
-		forget(c);
+		forget(f, c);
 }
 
 /* ---- life ---- */
@@ -253,10 +226,14 @@ closed(uv_handle_t *handle)
 void
 feed_free(struct feed *f)
 {
+	struct name *at;
+
 	if (f == NULL)
 		return;
 	link_free(f->link);
-	tdestroy(f->tree, free);
+	while ((at = names_next(&f->channels, NULL)) != NULL)
+		forget(f, (struct channel *)at);
+	names_clear(&f->channels);
 	uv_close((uv_handle_t *)&f->timer, closed);
 }
 

@@ -27,12 +27,16 @@
 void
 frame_begin(struct buf *b, const char *type, struct span id)
 {
-	buf_fmt(b, "{\"type\":\"%s\"", type);
+	buf_str(b, "{\"type\":\"");
+	buf_str(b, type);
+	buf_str(b, "\"");
 	if (id.p != NULL) {
 		buf_str(b, ",\"id\":");
 		buf_json_string(b, id);
 	}
-	buf_fmt(b, ",\"%s\":", type);
+	buf_str(b, ",\"");
+	buf_str(b, type);
+	buf_str(b, "\":");
 }
 
 static bool

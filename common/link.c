@@ -12,6 +12,8 @@
 #define BACKOFF_FIRST 50     /* ms */
 #define BACKOFF_MOST 1000    /* ms */
 #define READ_SIZE 65536
+#define FEED_SIZE 4096       /* bytes that the reader gets at a time: it moves
+			      * what it has not read yet with every KiB */
 #define OUT_MOST (64 * 1024 * 1024) /* bytes not taken by Redis */
 
 enum link_state {
@@ -68,13 +70,19 @@ static void attempt(struct link *l);
 void
 resp_begin(struct buf *b, size_t words)
 {
-	buf_fmt(b, "*%zu\r\n", words);
+	buf_str(b, "*");
+	buf_uint(b, words);
+	buf_str(b, "\r\n");
 }
 
 void
 resp_word(struct buf *b, struct span word)
 {
-	buf_fmt(b, "$%zu\r\n", word.n);
+	if (buf_room(b, word.n + RESP_WORD_FRAME) == NULL)
+		return;
+	buf_str(b, "$");
+	buf_uint(b, word.n);
+	buf_str(b, "\r\n");
 	buf_span(b, word);
 	buf_str(b, "\r\n");
 }
@@ -347,22 +355,16 @@ on_alloc(uv_handle_t *handle, size_t size, uv_buf_t *b)
 	    uv_buf_init(c->link->inbox, READ_SIZE);
 }
 
+/* Takes the replies that a piece of what came makes whole. A handler may drop
+ * the connection: then c belongs to nobody. */
 static void
-on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
+take(struct conn *c, const char *piece, size_t n)
 {
-	struct conn *c = s->data;
 	struct link *l = c->link;
 	void *r;
 
-	if (l == NULL || n == 0)
-		return;
-	if (n < 0) {
-		link_drop(l);
-		return;
-	}
-	redisReaderFeed(l->reader, b->base, (size_t)n);
-	l->unread += (size_t)n;
-	/* A handler may drop the connection: then c belongs to nobody. */
+	redisReaderFeed(l->reader, piece, n);
+	l->unread += n;
 	while (c->link != NULL) {
 		if (redisReaderGetReply(l->reader, &r) != REDIS_OK) {
 			log_error("redis: not understood: %s",
@@ -385,6 +387,23 @@ on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 			link_drop(l);
 		freeReplyObject(r);
 	}
+}
+
+static void
+on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
+{
+	struct conn *c = s->data;
+
+	if (c->link == NULL || n == 0)
+		return;
+	if (n < 0) {
+		link_drop(c->link);
+		return;
+	}
+	for (size_t at = 0; at < (size_t)n && c->link != NULL;
+	    at += FEED_SIZE)
+		take(c, b->base + at, (size_t)n - at < FEED_SIZE ?
+		    (size_t)n - at : FEED_SIZE);
 }
 
 /* ---- connecting ---- */

@@ -20,6 +20,23 @@ is_digit(struct span s, size_t at)
 	return at < s.n && s.p[at] >= '0' && s.p[at] <= '9';
 }
 
+static bool
+is_token(char c)
+{
+	switch (c) {
+	case '{': case '}': case '[': case ']': case ':': case ',':
+	case ' ': case '\t': case '\r': case '\n':
+	case '-': case '+': case '.':
+	case '0': case '1': case '2': case '3': case '4':
+	case '5': case '6': case '7': case '8': case '9':
+	case 'e': case 'E': case 't': case 'r': case 'u': case 'f': case 'a':
+	case 'l': case 's': case 'n':
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* What json-c lets pass or mends although RFC 8259 does not: it turns lone
  * surrogates into U+FFFD, takes an escaped NUL, and the numbers 1. and -01.
  * Outside of strings only the RFC's tokens may stand (no NaN, no comments, no
@@ -36,8 +53,7 @@ strict(struct span s)
 		if (!in_string) {
 			if (c == '"')
 				in_string = true;
-			else if (strchr("{}[]:, \t\r\n-+.0123456789eEtrufalsn",
-			    c) == NULL || c == '\0')
+			else if (!is_token(c))
 				return false;
 			else if (c == '.' && !is_digit(s, i + 1))
 				return false;
@@ -97,8 +113,7 @@ parse(struct span text)
 
 	if (t == NULL)
 		return NULL;
-	json_tokener_set_flags(t,
-	    JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	json_tokener_set_flags(t, JSON_TOKENER_STRICT);
 	o = json_tokener_parse_ex(t, text.p, (int)text.n);
 	if (json_tokener_get_error(t) != json_tokener_success) {
 		json_object_put(o);

@@ -39,8 +39,8 @@ enum step {
 	STEP_CALL,  /* send call; then render */
 	STEP_HASH,  /* hash or verify, then build again */
 	STEP_DONE,  /* the reply stands */
-	STEP_WAIT,  /* so does an empty one, but the host may wait for what
-		     * poll names and ask again */
+	STEP_WAIT,  /* there is nothing yet, and no reply: the host waits for
+		     * what poll names */
 	STEP_ERROR  /* error and payload stand */
 };
 

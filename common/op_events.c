@@ -44,7 +44,7 @@ build(struct request *q)
 	if (q->actor.poll[0] != '\0')
 		memcpy(q->poll.id, q->actor.poll, sizeof(q->poll.id));
 	else
-		uuid_new(q->poll.id);
+		uuid_next(q->poll.id);
 	q->poll.wait = (unsigned)wait * 1000;
 	q->lease = q->poll.wait + LIMIT_POLL_LEASE_REST;
 	op_call(q, SCRIPT_events);
@@ -94,6 +94,8 @@ render(struct request *q, const struct answer *a)
 	if (n > (a->n - A_FIRST) / SCOPE_WORDS ||
 	    !read_scopes(q, a->v + A_FIRST, n))
 		return op_fail(q, ERR_FAULT, NULL);
+	if (span_is(a->v[A_WAITS], "1"))
+		return STEP_WAIT;
 	recovered = span_is(a->v[A_RECOVERED], "1");
 	more = span_is(a->v[A_MORE], "1");
 	poll_reply_begin(&q->reply, msg_id(q->msg), &q->poll, recovered, more);
@@ -106,7 +108,7 @@ render(struct request *q, const struct answer *a)
 	poll_reply_end(&q->reply);
 	if (span_is(a->v[A_WAITS], "full"))
 		q->retry_after = FULL_RETRY;
-	return span_is(a->v[A_WAITS], "1") ? STEP_WAIT : STEP_DONE;
+	return STEP_DONE;
 }
 
 const struct op op_events = { "events", OP_SIGNED | OP_GET | OP_HTTP, build,

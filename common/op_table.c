@@ -2,7 +2,6 @@
 /* The one table of operations and what they share. */
 #include "op.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "frame.h"
@@ -79,11 +78,23 @@ op_read_int(struct request *q, const char *name, int64_t low, int64_t high,
 	return STEP_CALL;
 }
 
+static bool
+is_scope_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == ':' ||
+	    c == '.' || c == '_' || c == '~' || c == '-';
+}
+
+static bool
+is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
 /* SCOPE:EPOCH:SEQ, as op_cursor writes it. */
 static bool
 read_cursor(struct span s, struct buf *out)
 {
-	static const char scope[] = "abcdefghijklmnopqrstuvwxyz0123456789:._~-";
 	const char *seq = memrchr(s.p, ':', s.n), *epoch;
 	struct place place;
 	size_t n;
@@ -97,13 +108,17 @@ read_cursor(struct span s, struct buf *out)
 	    (struct span){ seq + 1, (size_t)(s.p + s.n - seq) - 1 }, &place))
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if (memchr(scope, s.p[i], sizeof(scope) - 1) == NULL)
+		if (!is_scope_char(s.p[i]))
 			return false;
 	for (const char *p = place.epoch; *p != '\0'; p++)
-		if (strchr("0123456789abcdef", *p) == NULL)
+		if (!is_hex(*p))
 			return false;
-	buf_fmt(out, "%.*s %s %" PRIu64 "\n", (int)n, s.p, place.epoch,
-	    place.seq);
+	buf_add(out, s.p, n);
+	buf_str(out, " ");
+	buf_str(out, place.epoch);
+	buf_str(out, " ");
+	buf_uint(out, place.seq);
+	buf_str(out, "\n");
 	return true;
 }
 
@@ -136,10 +151,17 @@ op_call(struct request *q, enum script script)
 	call_begin(&q->call, script, q->conf);
 	call_str(&q->call, q->actor.user);
 	buf_str(&proof, q->actor.key_hash);
-	if (q->actor.via == VIA_HTTP && proof.n != 0)
-		buf_fmt(&proof, " %u %u %s %u", q->conf->request_rate.count,
-		    q->conf->request_rate.seconds, q->actor.session,
-		    q->lease != 0 ? q->lease : q->conf->session_lease);
+	if (q->actor.via == VIA_HTTP && proof.n != 0) {
+		buf_str(&proof, " ");
+		buf_uint(&proof, q->conf->request_rate.count);
+		buf_str(&proof, " ");
+		buf_uint(&proof, q->conf->request_rate.seconds);
+		buf_str(&proof, " ");
+		buf_str(&proof, q->actor.session);
+		buf_str(&proof, " ");
+		buf_uint(&proof, q->lease != 0 ? q->lease :
+		    q->conf->session_lease);
+	}
 	call_arg(&q->call, buf_peek(&proof));
 	if (proof.oom)
 		q->call.text.oom = true;
@@ -223,5 +245,9 @@ op_read_place(struct span epoch, struct span seq, struct place *out)
 void
 op_cursor(struct buf *b, const struct scope *s, const struct place *p)
 {
-	buf_fmt(b, "%s:%s:%" PRIu64, s->text, p->epoch, p->seq);
+	buf_str(b, s->text);
+	buf_str(b, ":");
+	buf_str(b, p->epoch);
+	buf_str(b, ":");
+	buf_uint(b, p->seq);
 }

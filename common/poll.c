@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "poll.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "frame.h"
@@ -16,10 +15,17 @@ poll_clear(struct poll *p)
 void
 poll_cursor(struct buf *b, const struct poll *p)
 {
-	for (size_t i = 0; i < p->n; i++)
-		buf_fmt(b, "%s%s:%s:%" PRIu64, i == 0 ? "" : ",",
-		    p->scopes[i].scope.text, p->scopes[i].place.epoch,
-		    p->scopes[i].place.seq);
+	for (size_t i = 0; i < p->n; i++) {
+		const struct poll_scope *s = &p->scopes[i];
+
+		if (i > 0)
+			buf_str(b, ",");
+		buf_str(b, s->scope.text);
+		buf_str(b, ":");
+		buf_str(b, s->place.epoch);
+		buf_str(b, ":");
+		buf_uint(b, s->place.seq);
+	}
 }
 
 bool
@@ -49,8 +55,10 @@ poll_reply_begin(struct buf *b, struct span id, const struct poll *p,
 	frame_begin(b, "events", id);
 	buf_str(b, "{\"cursor\":\"");
 	poll_cursor(b, p);
-	buf_fmt(b, "\",\"recovered\":%s,\"more\":%s,\"frames\":[",
-	    recovered ? "true" : "false", more ? "true" : "false");
+	buf_str(b, recovered ? "\",\"recovered\":true" :
+	    "\",\"recovered\":false");
+	buf_str(b, more ? ",\"more\":true,\"frames\":[" :
+	    ",\"more\":false,\"frames\":[");
 }
 
 void

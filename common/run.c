@@ -57,9 +57,9 @@ run_error(struct buf *out, struct span id, enum error e, const char *payload)
 	buf_str(out, "}}");
 }
 
-/* Hands the outcome over and ends the job. may_wait: see STEP_WAIT. */
+/* Hands the outcome over and ends the job. waits: see STEP_WAIT. */
 static void
-job_end(struct job *j, bool may_wait)
+job_end(struct job *j, bool waits)
 {
 	struct request *q = &j->q;
 	struct outcome o = { .effect = &q->effect };
@@ -86,7 +86,7 @@ job_end(struct job *j, bool may_wait)
 	o.error = q->error;
 	o.reply = buf_peek(&q->reply);
 	o.own = buf_peek(&q->own);
-	if (may_wait && q->error == ERR_NONE)
+	if (waits && q->error == ERR_NONE)
 		o.poll = &q->poll;
 	j->cb(j->arg, &o);
 	job_free(j);
@@ -180,9 +180,10 @@ take_identity(struct request *q, struct span bearer)
 		msg_top_string(q->msg, "accessKey", &key);
 	if (key.n == 0)
 		msg_top_string(q->msg, "userAccessKey", &key);
-	if (access_key_read(key, a->user, a->key_hash))
-		snprintf(q->access_key, sizeof(q->access_key), "%.*s",
-		    (int)key.n, key.p);
+	if (access_key_read(key, a->user, a->key_hash)) {
+		memcpy(q->access_key, key.p, key.n);
+		q->access_key[key.n] = '\0';
+	}
 	found = msg_top_string(q->msg, "sessionUUID", &session);
 	if (found != FIELD_WRONG && session.n == 0)
 		found = msg_top_string(q->msg, "SUUID", &session);

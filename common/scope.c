@@ -36,9 +36,9 @@ scope_notices(const struct scope *channel)
 struct scope
 scope_user(const char *user)
 {
-	struct scope s;
+	struct scope s = { "u:" };
 
-	snprintf(s.text, sizeof(s.text), "u:%s", user);
+	memcpy(s.text + 2, user, strnlen(user, UUID_LEN));
 	return s;
 }
 

@@ -105,6 +105,7 @@ call_new(struct store *s, enum script script, const struct span *args,
     size_t nargs, unsigned timeout, store_cb *cb, void *arg)
 {
 	struct store_call *c = calloc(1, sizeof(*c));
+	size_t room = 0;
 
 	if (c == NULL)
 		return NULL;
@@ -113,6 +114,9 @@ call_new(struct store *s, enum script script, const struct span *args,
 	c->cb = cb;
 	c->arg = arg;
 	c->deadline = clock_ms() + timeout;
+	for (size_t i = 0; i < nargs; i++)
+		room += args[i].n + RESP_WORD_FRAME;
+	buf_room(&c->args, room);
 	for (size_t i = 0; i < nargs; i++)
 		resp_word(&c->args, args[i]);
 	if (c->args.oom) {

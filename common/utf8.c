@@ -53,13 +53,36 @@ next(struct span s, size_t *at)
 	return u;
 }
 
+/* How many bytes from s.p[at] on are ASCII and no NUL, in whole words. */
+static size_t
+plain(struct span s, size_t at)
+{
+	const uint64_t ones = 0x0101010101010101, tops = ones << 7;
+	size_t from = at;
+	uint64_t word;
+
+	for (; s.n - at >= sizeof(word); at += sizeof(word)) {
+		memcpy(&word, s.p + at, sizeof(word));
+		if (((word - ones) | word) & tops)
+			break;
+	}
+	return at - from;
+}
+
 bool
 utf8_valid(struct span s, size_t *chars)
 {
 	size_t n = 0;
 
 	for (size_t at = 0; at < s.n; n++) {
-		uint32_t u = next(s, &at);
+		size_t skip = plain(s, at);
+		uint32_t u;
+
+		at += skip;
+		n += skip;
+		if (at == s.n)
+			break;
+		u = next(s, &at);
 
 		if (u == UINT32_MAX || u == 0)
 			return false;

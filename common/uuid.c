@@ -3,43 +3,97 @@
 
 #include <uuid/uuid.h>
 
+#define COUNTED 6 /* last bytes of a UUID, in which uuid_next counts */
+
 void
 uuid_new(char out[UUID_LEN + 1])
 {
 	uuid_t u;
 
 	uuid_generate_random(u);
-	uuid_unparse_lower(u, out);
+	uuid_unpack(u, out);
+}
+
+void
+uuid_next(char out[UUID_LEN + 1])
+{
+	static uuid_t last;
+	size_t at = UUID_BYTES;
+
+	if (uuid_is_null(last))
+		uuid_generate_random(last);
+	while (at > UUID_BYTES - COUNTED && ++last[--at] == 0)
+		;
+	uuid_unpack(last, out);
+}
+
+/* The value of a hex digit, 16: it is none. */
+static unsigned
+digit(char c)
+{
+	static const unsigned char digits[] = {
+		['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5,
+		['5'] = 6, ['6'] = 7, ['7'] = 8, ['8'] = 9, ['9'] = 10,
+		['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15,
+		['F'] = 16, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14,
+		['e'] = 15, ['f'] = 16, [255] = 0,
+	};
+
+	return (digits[(unsigned char)c] + 16u) % 17;
+}
+
+/* Whether a hyphen stands there (RFC 9562, section 4). */
+static bool
+is_hyphen(size_t at)
+{
+	return at == 8 || at == 13 || at == 18 || at == 23;
 }
 
 bool
 uuid_read(struct span s, char out[UUID_LEN + 1])
 {
+	static const char hex[] = "0123456789abcdef";
 	char text[UUID_LEN + 1];
-	uuid_t u;
 
 	if (s.n != UUID_LEN)
 		return false;
-	memcpy(text, s.p, UUID_LEN);
+	for (size_t i = 0; i < UUID_LEN; i++) {
+		unsigned d = digit(s.p[i]);
+
+		if (is_hyphen(i) ? s.p[i] != '-' : d > 15)
+			return false;
+		text[i] = is_hyphen(i) ? '-' : hex[d];
+	}
 	text[UUID_LEN] = '\0';
-	if (uuid_parse(text, u) != 0)
-		return false;
-	uuid_unparse_lower(u, out);
+	memcpy(out, text, sizeof(text));
 	return true;
 }
 
 void
 uuid_pack(const char *text, unsigned char out[UUID_BYTES])
 {
-	uuid_t u;
+	size_t n = 0;
 
-	uuid_clear(u);
-	uuid_parse(text, u);
-	memcpy(out, u, UUID_BYTES);
+	memset(out, 0, UUID_BYTES);
+	for (; *text != '\0' && n < 2 * UUID_BYTES; text++)
+		if (*text != '-') {
+			out[n / 2] = (unsigned char)(out[n / 2] << 4 |
+			    (digit(*text) & 15));
+			n++;
+		}
 }
 
 void
 uuid_unpack(const unsigned char bytes[UUID_BYTES], char out[UUID_LEN + 1])
 {
-	uuid_unparse_lower(bytes, out);
+	static const char hex[] = "0123456789abcdef";
+	size_t n = 0;
+
+	for (size_t i = 0; i < UUID_BYTES; i++) {
+		if (is_hyphen(n))
+			out[n++] = '-';
+		out[n++] = hex[bytes[i] >> 4];
+		out[n++] = hex[bytes[i] & 15];
+	}
+	out[n] = '\0';
 }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
@@ -33,12 +32,16 @@ static void
 read_type(struct http_request *h, char *const *params)
 {
 	const char *path = value(params, "PATH_INFO"), *slash;
+	size_t n;
 
 	if (*path == '\0')
 		path = value(params, "SCRIPT_NAME");
 	slash = strrchr(path, '/');
-	snprintf(h->type, sizeof(h->type), "%s",
-	    slash == NULL ? path : slash + 1);
+	if (slash != NULL)
+		path = slash + 1;
+	n = strnlen(path, sizeof(h->type) - 1);
+	memcpy(h->type, path, n);
+	h->type[n] = '\0';
 }
 
 static int

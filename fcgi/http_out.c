@@ -37,12 +37,15 @@ http_write(struct buf *b, enum error e, unsigned retry_after,
 {
 	int status = error_row(e)->http;
 
-	buf_fmt(b, "Status: %d %s\r\n"
-	    "Content-Type: application/json; charset=utf-8\r\n"
-	    "Content-Length: %zu\r\n"
-	    "Cache-Control: no-store\r\n"
-	    "X-Content-Type-Options: nosniff\r\n",
-	    status, reason(status), text.n);
+	buf_str(b, "Status: ");
+	buf_uint(b, (uint64_t)status);
+	buf_str(b, " ");
+	buf_str(b, reason(status));
+	buf_str(b, "\r\nContent-Type: application/json; charset=utf-8\r\n"
+	    "Content-Length: ");
+	buf_uint(b, text.n);
+	buf_str(b, "\r\nCache-Control: no-store\r\n"
+	    "X-Content-Type-Options: nosniff\r\n");
 	if (retry_after != 0)
 		buf_fmt(b, "Retry-After: %u\r\n", retry_after);
 	if (e == ERR_METHOD)

@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "park.h"
 
-#include <search.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "call.h"
 #include "clock.h"
-#include "event.h"
-#include "feed.h"
 #include "log.h"
-#include "topic.h"
+#include "topics.h"
 
 #define TICK 250        /* ms between looks at the deadlines */
 #define COALESCE 20     /* ms that news waits for more of it */
 #define FORGET_TICKS 20 /* between looks at idle topics */
-#define LINGER 30000    /* ms that a topic outlives its last poll */
 #define BUCKETS 4096    /* a power of two */
-#define ENDED SPAN("- 0 poll ") /* and a poll's id */
 
 /* A parked poll's life, always out of the park before its callback:
  *
@@ -43,47 +36,20 @@ struct parked {
 };
 
 struct park {
-	uv_loop_t *loop;
 	const struct conf *conf;
 	park_cb *cb;
-	struct feed *feed;
-	void *tree;                     /* of struct topic, by scope */
+	struct topics *topics;
 	struct parked *all;
 	struct parked *buckets[BUCKETS];
 	struct parked *due_first, *due_last;
 	size_t count;
-	uint64_t ticket;                /* counts acknowledgements */
 	uv_timer_t tick, due;
-	struct buf channel;             /* scratch: a channel's name */
-	size_t prefix;
 	struct span *events;            /* scratch */
 	size_t room;
 	unsigned ticks;
 	int handles;
 	bool stopping;
 };
-
-static int
-compare(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static struct topic *
-find_topic(const struct park *p, const char *scope)
-{
-	void *const *node = tfind(&scope, &p->tree, compare);
-
-	return node == NULL ? NULL : *(struct topic *const *)node;
-}
-
-static struct span
-channel_of(struct park *p, const char *scope)
-{
-	p->channel.n = p->prefix;
-	buf_str(&p->channel, scope);
-	return buf_peek(&p->channel);
-}
 
 static struct parked **
 bucket_of(struct park *p, uint64_t id)
@@ -191,7 +157,7 @@ copy_poll(const struct parked *q, struct poll *poll)
 		const struct topic_link *l = &q->links[i];
 		struct poll_scope *s = &poll->scopes[i];
 
-		snprintf(s->scope.text, SCOPE_MAX, "%s", l->topic->scope);
+		memcpy(s->scope.text, l->topic->text, l->topic->name.n + 1u);
 		topic_epoch_text(l->epoch, s->place.epoch);
 		s->place.seq = l->seq;
 	}
@@ -281,14 +247,22 @@ wake(struct topic *t)
 			set_due(l->poll);
 }
 
+static void
+on_news(void *arg, struct topic *t)
+{
+	(void)arg;
+	wake(t);
+}
+
 /* A newer poll of its session, or a join or leave, ends the one that waits. */
 static void
-end_named(struct topic *t, struct span id)
+on_ended(void *arg, struct topic *t, struct span id)
 {
 	struct topic_link *l = t->links;
 	char text[UUID_LEN + 1];
 	unsigned char wanted[UUID_BYTES];
 
+	(void)arg;
 	if (!uuid_read(id, text))
 		return;
 	uuid_pack(text, wanted);
@@ -298,50 +272,12 @@ end_named(struct topic *t, struct span id)
 		end_poll(l->poll, PARK_OVER);
 }
 
-static struct topic *
-find_channel(struct park *p, struct span channel)
-{
-	struct scope s;
-
-	if (channel.n <= p->prefix || channel.n - p->prefix >= SCOPE_MAX)
-		return NULL;
-	snprintf(s.text, sizeof(s.text), "%.*s",
-	    (int)(channel.n - p->prefix), channel.p + p->prefix);
-	return find_topic(p, s.text);
-}
-
 static void
-on_message(void *arg, struct span channel, struct span payload)
+on_stands(void *arg, struct topic *t)
 {
-	struct topic *t = find_channel(arg, channel);
-	struct span ended = ENDED;
-	struct event e;
-
-	if (t == NULL)
-		return;
-	if (payload.n > ended.n && memcmp(payload.p, ended.p, ended.n) == 0) {
-		end_named(t, (struct span){ payload.p + ended.n,
-			payload.n - ended.n });
-		return;
-	}
-	if (event_split(payload, &e) &&
-	    topic_add(t, topic_epoch(e.epoch), e.seq, e.text))
-		wake(t);
-}
-
-/* What was published before may be missing. */
-static void
-on_subscribed(void *arg, struct span channel)
-{
-	struct park *p = arg;
-	struct topic *t = find_channel(p, channel);
 	struct topic_link *l, *next;
 
-	if (t == NULL || t->acked)
-		return;
-	t->acked = true;
-	t->since = ++p->ticket;
-	topic_reset(t, 0, 0);
+	(void)arg;
 	for (l = t->links; l != NULL; l = next) {
 		next = l->next;
 		if (--l->poll->unacked == 0)
@@ -350,95 +286,12 @@ on_subscribed(void *arg, struct span channel)
 }
 
 static void
-lost_visit(const void *node, VISIT which, void *closure)
+on_lost(void *arg, struct topic *t)
 {
-	struct topic *t = *(struct topic *const *)node;
-
-	(void)closure;
-	if ((which != postorder && which != leaf) || !t->acked)
-		return;
-	t->acked = false;
+	(void)arg;
 	for (struct topic_link *l = t->links; l != NULL; l = l->next) {
 		l->poll->unacked++;
 		due_remove(l->poll);
-	}
-}
-
-static void
-on_lost(void *arg)
-{
-	struct park *p = arg;
-
-	twalk_r(p->tree, lost_visit, NULL);
-}
-
-/* ---- topics ---- */
-
-static struct topic *
-topic_of(struct park *p, const char *scope)
-{
-	struct feed_handler h = { on_subscribed, on_message, on_lost, p };
-	struct topic *t = find_topic(p, scope);
-
-	if (t != NULL)
-		return t;
-	if (p->feed == NULL)
-		p->feed = feed_new(p->loop, p->conf, &h);
-	if (p->feed == NULL)
-		return NULL;
-	t = topic_new(scope);
-	if (t == NULL)
-		return NULL;
-	t->idle_since = clock_ms();
-	if (tsearch(&t->scope, &p->tree, compare) == NULL) {
-		topic_free(t);
-		return NULL;
-	}
-	if (!feed_subscribe(p->feed, channel_of(p, scope))) {
-		tdelete(&t->scope, &p->tree, compare);
-		topic_free(t);
-		return NULL;
-	}
-	return t;
-}
-
-struct idle {
-	struct topic *found[1024];
-	size_t n;
-	uint64_t before;
-};
-
-static void
-idle_visit(const void *node, VISIT which, void *closure)
-{
-	struct topic *t = *(struct topic *const *)node;
-	struct idle *idle = closure;
-
-	if ((which == postorder || which == leaf) && t->nlinks == 0 &&
-	    t->idle_since < idle->before &&
-	    idle->n < sizeof(idle->found) / sizeof(*idle->found))
-		idle->found[idle->n++] = t;
-}
-
-static void
-free_node(void *node)
-{
-	topic_free(node);
-}
-
-/* Leaves what nobody has followed for long. */
-static void
-forget_idle(struct park *p, uint64_t now)
-{
-	struct idle idle = { .before = now > LINGER ? now - LINGER : 0 };
-
-	twalk_r(p->tree, idle_visit, &idle);
-	for (size_t i = 0; i < idle.n; i++) {
-		struct topic *t = idle.found[i];
-
-		feed_unsubscribe(p->feed, channel_of(p, t->scope));
-		tdelete(&t->scope, &p->tree, compare);
-		topic_free(t);
 	}
 }
 
@@ -457,7 +310,7 @@ on_tick(uv_timer_t *timer)
 			end_poll(q, PARK_OVER);
 	}
 	if (++p->ticks % FORGET_TICKS == 0)
-		forget_idle(p, now);
+		topics_forget(p->topics, now);
 }
 
 static void
@@ -517,7 +370,8 @@ follow(struct parked *q, const struct poll *poll, uint64_t ticket,
 {
 	for (size_t i = 0; i < poll->n; i++) {
 		const struct poll_scope *s = &poll->scopes[i];
-		struct topic *t = topic_of(q->park, s->scope.text);
+		struct topic *t = topics_get(q->park->topics,
+		    s->scope.text);
 		struct topic_link *l = &q->links[q->nlinks];
 
 		if (t == NULL)
@@ -540,7 +394,7 @@ park_add(struct park *p, uint64_t id, void *who, const struct poll *poll,
     uint64_t ticket, bool again)
 {
 	struct scope user = scope_user(poll->user);
-	struct topic *t = find_topic(p, user.text);
+	struct topic *t = topics_find(p->topics, user.text);
 	struct parked *q;
 	bool stale = false;
 
@@ -588,7 +442,7 @@ park_remove(struct park *p, uint64_t id)
 uint64_t
 park_ticket(const struct park *p)
 {
-	return p->ticket;
+	return topics_ticket(p->topics);
 }
 
 void
@@ -611,15 +465,14 @@ struct park *
 park_new(uv_loop_t *loop, const struct conf *c, park_cb *cb)
 {
 	struct park *p = calloc(1, sizeof(*p));
+	struct topics_handler h = { on_news, on_ended, on_stands, on_lost, p };
 
 	if (p == NULL)
 		return NULL;
-	p->loop = loop;
 	p->conf = c;
 	p->cb = cb;
-	call_pubsub_prefix(&p->channel, c);
-	p->prefix = p->channel.n;
-	if (p->channel.oom) {
+	p->topics = topics_new(loop, c, &h);
+	if (p->topics == NULL) {
 		free(p);
 		return NULL;
 	}
@@ -645,13 +498,10 @@ park_free(struct park *p)
 {
 	if (p == NULL)
 		return;
-	feed_free(p->feed);
 	while (p->all != NULL)
 		park_remove(p, p->all->id);
-	tdestroy(p->tree, free_node);
-	p->tree = NULL;
+	topics_free(p->topics);
 	free(p->events);
-	buf_clear(&p->channel);
 	uv_close((uv_handle_t *)&p->tick, closed);
 	uv_close((uv_handle_t *)&p->due, closed);
 }

@@ -191,7 +191,8 @@ param(char *const *params, const char *name)
 	const char *last = NULL;
 
 	for (; *params != NULL; params++)
-		if (strncmp(*params, name, n) == 0 && (*params)[n] == '=')
+		if (**params == *name && strncmp(*params, name, n) == 0 &&
+		    (*params)[n] == '=')
 			last = *params + n + 1;
 	return last;
 }

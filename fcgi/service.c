@@ -5,6 +5,7 @@
 
 #include "http.h"
 
+#define HEAD_MOST 512 /* bytes of a response's head, in most cases */
 #define FULL_RETRY 5 /* s until one who was too many is to come again */
 
 /* Who waits for an outcome: one a request, in the list of its service. It
@@ -48,6 +49,7 @@ respond(struct waiter *w, enum error e, unsigned retry_after,
 {
 	struct buf out = { 0 };
 
+	buf_room(&out, text.n + HEAD_MOST);
 	http_write(&out, e, retry_after, w->allow, span_of(w->cors), text);
 	if (w->head && !out.oom)
 		out.n -= text.n; /* RFC 9110, section 9.3.2 */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "topic.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static struct span *
@@ -16,7 +14,7 @@ drop_oldest(struct topic *t)
 {
 	struct span *e = slot(t, t->first++);
 
-	t->bytes -= e->n;
+	t->bytes -= (uint32_t)e->n;
 	free((char *)(uintptr_t)e->p);
 	*e = (struct span){ NULL, 0 };
 }
@@ -24,21 +22,36 @@ drop_oldest(struct topic *t)
 uint64_t
 topic_epoch(struct span text)
 {
-	char hex[16];
+	uint64_t epoch = 0;
 
-	if (text.n == 0 || text.n >= sizeof(hex))
+	if (text.n == 0 || text.n > 15 || *text.p == '0')
 		return 0;
-	memcpy(hex, text.p, text.n);
-	hex[text.n] = '\0';
-	if (strspn(hex, "0123456789abcdef") != text.n || *hex == '0')
-		return 0;
-	return strtoull(hex, NULL, 16);
+	for (size_t i = 0; i < text.n; i++) {
+		char c = text.p[i];
+
+		if (c >= '0' && c <= '9')
+			epoch = epoch << 4 | (uint64_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			epoch = epoch << 4 | (uint64_t)(c - 'a' + 10);
+		else
+			return 0;
+	}
+	return epoch;
 }
 
 void
 topic_epoch_text(uint64_t epoch, char out[EPOCH_MAX])
 {
-	snprintf(out, EPOCH_MAX, "%" PRIx64, epoch);
+	static const char hex[] = "0123456789abcdef";
+	size_t n = 1;
+
+	while (n < 16 && epoch >> 4 * n != 0)
+		n++;
+	out[n] = '\0';
+	while (n > 0) {
+		out[--n] = hex[epoch & 15];
+		epoch >>= 4;
+	}
 }
 
 void
@@ -60,7 +73,6 @@ topic_new(const char *scope)
 	if (t == NULL)
 		return NULL;
 	memcpy(t->text, scope, n);
-	t->scope = t->text;
 	topic_reset(t, 0, 0);
 	return t;
 }
@@ -95,7 +107,7 @@ topic_add(struct topic *t, uint64_t epoch, uint64_t seq, struct span event)
 	    t->bytes + event.n > TOPIC_BYTES))
 		drop_oldest(t);
 	*slot(t, ++t->last) = (struct span){ copy, event.n };
-	t->bytes += event.n;
+	t->bytes += (uint32_t)event.n;
 	return true;
 }
 

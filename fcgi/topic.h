@@ -4,6 +4,7 @@
 #ifndef PALAVER_TOPIC_H
 #define PALAVER_TOPIC_H
 
+#include "names.h"
 #include "scope.h"
 
 #define TOPIC_EVENTS 64          /* a power of two */
@@ -21,19 +22,19 @@ struct topic_link {
 };
 
 struct topic {
-	const char *scope;  /* first: the tree compares it; at text */
-	bool acked;         /* the subscription stands */
+	struct name name;   /* first: a name found is its topic; at text */
+	struct topic_link *links;
+	struct span *events; /* of seq at [seq % TOPIC_EVENTS], owned; made
+			      * with the first */
 	uint64_t since;     /* ticket from which on nothing was missed */
 	uint64_t epoch;     /* 0: none known yet */
 	uint64_t first;     /* seq of the oldest kept */
 	uint64_t last;      /* seq of the newest; first - 1: none */
-	size_t bytes;
-	struct span *events; /* of seq at [seq % TOPIC_EVENTS], owned; made
-			      * with the first */
-	struct topic_link *links;
-	size_t nlinks;
 	uint64_t idle_since; /* ms; while nobody follows */
-	char text[];
+	uint32_t nlinks;
+	uint32_t bytes;     /* of the events */
+	bool acked;         /* the subscription stands */
+	char text[];        /* the scope */
 };
 
 /* NULL without memory. */
