@@ -88,6 +88,9 @@ await redis();
 await startResponder('responder');
 await startBridge('bridge');
 const url = await startNginx(['responder'], ['bridge']);
+const cli = (...command) => execFileSync('redis-cli', ['-s', `${work}/redis.sock`, ...command], { encoding: 'utf8' }).trim();
+const SCHEMA = 'palaver:{sys}:schema';
+let schema;
 const clients = new Map();
 const shown = new Set();
 let request = null; // of HTTP: the last one, and what came back
@@ -192,9 +195,25 @@ const stages = [
     await until('the programs', async () => (await ask({ method: 'GET', path: '/api/health' })).status === 200);
   }],
   [/^\(Redis loses the general channel\)$/, () => {
-    const cli = (...command) => execFileSync('redis-cli', ['-s', `${work}/redis.sock`, ...command]);
     cli('DEL', 'palaver:{g}:m', 'palaver:{g}:l');
     cli('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  }],
+  [/^\(the responder comes back (?:with (\w+) = (\d+)|as it was)\)$/, async (name, value) => {
+    await stop('responder');
+    await startResponder('responder', name ? { [`PALAVER_${name.toUpperCase()}`]: value } : {});
+    await until('the responder', async () => (await ask({ method: 'GET', path: '/api/health' })).status === 200);
+  }],
+  [/^\(it waits\)$/, async () => {
+    await until('the poll to wait', () => cli('HGET', `palaver:{sys}:s:${JSON.parse(request.text).sessionUUID}`, 'w'));
+  }],
+  [/^\((a newer Palaver has written the data|the data is of this version again)\)$/, async (what) => {
+    if (what.startsWith('a')) schema = cli('GET', SCHEMA);
+    cli('SET', SCHEMA, what.startsWith('a') ? '99' : schema);
+    cli('CLIENT', 'KILL', 'TYPE', 'normal');
+    const wanted = what.startsWith('a') ? 503 : 200;
+    const bridges = { socketPath: `${work}/bridge.sock`, path: '/health' };
+    await until(`health ${wanted}`, async () => (await ask({ method: 'GET', path: '/api/health' })).status === wanted &&
+      (await new Promise((resolve) => { http.get(bridges, (r) => resolve(r.resume().statusCode)); })) === wanted);
   }],
   [/^\((\d+) users sign up at once\)$/, async (n) => {
     await Promise.all(Array.from({ length: n }, (_, i) => post(url, 'signUp', { signUp: { username: `guest ${i}`, password: 'long enough' } })));
@@ -266,10 +285,15 @@ for (const [, code, status, meaning] of source('error.c').matchAll(/\{ (\d+), (\
   ok(rows.some((r) => r[0] === code && r[1] === status && r[2] === meaning), `error ${code} has its row`);
   if (!rows.some((r) => r[0] === code && r[3]?.includes('t_error'))) ok(shown.has(`error ${code} ${status}`), `error ${code} has an example`);
 }
-// A setting in the document has the value that it comes with.
+// A setting in the document has the value that it comes with, and all are in the sample and in the manual.
+const sample = readFileSync(`${top}/conf/palaver.conf`, 'utf8');
+const manual = readFileSync(`${top}/conf/palaver.conf.5`, 'utf8');
 for (const [, name, preset] of source('conf.c').matchAll(/\{ "(\w+)", KIND_\w+, AT\(\w+\), "([^"]*)"/g)) {
   const row = rows.find((r) => r[0] === `\`${name}\`` && r.length === 3);
   if (row) is(row[1], preset, `${name} comes as ${preset}`);
+  const said = manual.split('.It Cm ').find((part) => part.startsWith(`${name}\n`)) ?? '';
+  ok(preset === '' || said.includes(`The default is\n.Li ${preset} `), `the manual has ${name}`);
+  ok(new RegExp(`^#${name} =(?: ${preset.replace(/[.:/]/g, '\\$&')})?$`, 'm').test(sample), `and the sample ${name}`);
 }
 const bridge = readdirSync(`${top}/bridge`).filter((f) => f.endsWith('.c')).map((f) => readFileSync(`${top}/bridge/${f}`, 'utf8')).join('');
 for (const [, name, code] of readFileSync(`${top}/bridge/ws.h`, 'utf8').matchAll(/^\t(WS_\w+) = (\d+)/gm)) {
