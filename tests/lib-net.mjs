@@ -4,7 +4,10 @@
 import { connect, createServer } from 'node:net';
 
 export class Net {
-  /** 'open'; 'refuse': a WebSocket is 403; 'mute': it is never answered. */
+  /**
+   * 'open'. A WebSocket is refused by 403: 'refuse', never answered: 'mute', or
+   * dropped after its first frame: 'brief'. 'portal': all requests get a page.
+   */
   ways = 'open';
   opened = 0; // WebSockets asked for
   #sockets = new Set();
@@ -48,15 +51,25 @@ export class Net {
     socket.once('data', (first) => {
       socket.webSocket = /^GET \S*\/ws /.test(first);
       this.opened += socket.webSocket;
+      const answer = (status, body) => socket.end(`HTTP/1.1 ${status}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`);
       if (socket.webSocket && this.ways === 'mute') return;
       if (socket.webSocket && this.ways === 'refuse') {
-        socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+        answer('403 Forbidden', '');
+        return;
+      }
+      if (this.ways === 'portal') {
+        answer('200 OK', '<p>Welcome to this hotel.</p>');
         return;
       }
       const there = connect(this.#to, '127.0.0.1');
       there.on('error', () => socket.destroy());
       there.once('close', () => socket.destroy());
       socket.once('close', () => there.destroy());
+      if (socket.webSocket && this.ways === 'brief') {
+        there.on('data', (said) => {
+          if (/"ready"/.test(said)) setImmediate(() => socket.destroy());
+        });
+      }
       there.write(first);
       socket.pipe(there);
       there.pipe(socket);

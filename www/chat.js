@@ -7,6 +7,7 @@ const STORE = `palaver:${location.pathname}`;
 const USERS_AGAIN = 1500; // ms to gather news before people are asked for
 const KEEP = 1000; // messages of a room
 const $ = (id) => document.getElementById(id);
+const when = (id, type, does) => $(id).addEventListener(type, does);
 
 const chat = new Palaver();
 const log = new Log($('log'), $('newer'), {
@@ -18,6 +19,7 @@ const log = new Log($('log'), $('newer'), {
 });
 const rooms = new Map(); // '' or a user's UUID -> what room() makes
 let people = []; // as users gives them
+let here = 0; // how many of them are in general
 let current = '';
 let signingUp = false;
 let usersTimer = 0;
@@ -41,7 +43,7 @@ const store = (change) => keep({ ...load(), ...change });
 
 // parts: of the history, between gaps
 function room(id) {
-  if (!rooms.has(id)) rooms.set(id, { name: '', messages: [], parts: 0, joined: false, unread: 0, draft: '', here: 0 });
+  if (!rooms.has(id)) rooms.set(id, { messages: [], parts: 0, joined: false, unread: 0, draft: '' });
   return rooms.get(id);
 }
 
@@ -50,25 +52,24 @@ function room(id) {
 const FIELD = {
   username: 'Choose a name of 1 to 64 characters, with no blanks around it.',
   password: 'A password has at least 8 characters.',
+  message: 'it is too long, or holds what is not allowed',
 };
 
-function why(error) {
-  switch (error.code) {
-    case 0: return 'The connection was lost. Try again.';
-    case 3: return FIELD[error.payload] ?? error.message;
-    case 5: return 'Wrong name or password.';
-    case 6: return 'That name is taken.';
-    case 9: return `Too many tries: wait ${error.payload} s.`;
-    case 10: return 'Signing up is closed.';
-    case 20: case 21: return 'The service is busy or away. Try again soon.';
-    default: return error.message;
-  }
-}
+const why = ({ code, payload, message }) => ({
+  0: 'The connection was lost. Try again.',
+  3: FIELD[payload],
+  5: 'Wrong name or password.',
+  6: 'That name is taken.',
+  9: `Too many tries: wait ${payload} s.`,
+  10: 'Signing up is closed.',
+  20: 'The service is away. Try again soon.',
+  21: 'The service is busy. Try again soon.',
+}[code] ?? message);
 
 function selectTab(up) {
   signingUp = up;
-  $('tab-in').setAttribute('aria-pressed', String(!up));
-  $('tab-up').setAttribute('aria-pressed', String(up));
+  $('tab-in').ariaPressed = !up;
+  $('tab-up').ariaPressed = up;
   $('submit').textContent = up ? 'Sign up' : 'Sign in';
   $('password').autocomplete = up ? 'new-password' : 'current-password';
   $('form-hint').textContent = up ? 'At least 8 characters for the password.' : 'A free name is signed up at once.';
@@ -78,10 +79,7 @@ function selectTab(up) {
 /** Says what is wrong, and at which field. */
 function complain(text, field = '') {
   $('form-error').textContent = text;
-  for (const id of ['name', 'password']) {
-    if (id === field) $(id).setAttribute('aria-invalid', 'true');
-    else $(id).removeAttribute('aria-invalid');
-  }
+  for (const id of ['name', 'password']) $(id).ariaInvalid = id === field;
   if (field) $(field).focus();
 }
 
@@ -111,8 +109,6 @@ function showEntry() {
 async function enter() {
   $('entry').hidden = true;
   $('chat').hidden = false;
-  $('me').textContent = load().name ?? '';
-  room('').name = 'General';
   await refreshPeople();
   join('');
   open(load().room ?? '');
@@ -133,17 +129,13 @@ async function refreshPeople() {
   usersTimer = 0;
   try {
     people = (await chat.users({ limit: 1000 })).users;
-    room('').here = (await chat.users({ recipientUUID: '', limit: 0 })).total;
+    here = (await chat.users({ recipientUUID: '', limit: 0 })).total;
   } catch {
     return; // asked again after the reconnect
   }
-  for (const person of people) {
-    if (person.UUID === chat.user?.userUUID) {
-      $('me').textContent = person.Username;
-      store({ name: person.Username });
-    }
-    if (rooms.has(person.UUID)) room(person.UUID).name = person.Username;
-  }
+  const name = people.find((p) => p.UUID === chat.user?.userUUID)?.Username;
+  if (name) store({ name });
+  $('me').textContent = load().name ?? '';
   showRooms();
 }
 
@@ -155,13 +147,12 @@ function roomButton(id, name, online) {
   const item = element('li');
   const unread = rooms.get(id)?.unread;
   const button = element('button', unread ? 'unread' : '');
-  button.type = 'button';
   Object.assign(button.dataset, { testid: 'room', room: id, name });
-  button.setAttribute('aria-current', String(id === current));
+  button.ariaCurrent = id === current;
   if (online !== undefined) {
     const dot = element('span', online ? 'dot on' : 'dot');
-    dot.setAttribute('role', 'img');
-    dot.setAttribute('aria-label', online ? 'on line' : 'away');
+    dot.role = 'img';
+    dot.ariaLabel = online ? 'on line' : 'away';
     button.append(dot);
   }
   button.append(element('span', 'label', name), element('span', 'badge', unread ? String(unread) : ''));
@@ -173,13 +164,12 @@ function roomButton(id, name, online) {
 function showRooms() {
   const me = chat.user?.userUUID;
   const focus = document.activeElement?.dataset?.room;
-  const { here } = room('');
   // Oneself first, then those who are on line, each by name.
   const sorted = [...people].sort((a, b) => (b.UUID === me) - (a.UUID === me) || b.OnLine - a.OnLine);
   $('general').replaceChildren(roomButton('', 'General'));
   $('people').replaceChildren(...sorted.map((p) => roomButton(p.UUID, p.UUID === me ? 'Notes to self' : p.Username, p.OnLine)));
   $('online-count').textContent = `${people.filter((p) => p.OnLine).length} on line`;
-  $('room-state').textContent = current || !here ? '' : `${here} here`;
+  $('room-state').textContent = current ? '' : `${here} here`;
   if (focus !== undefined) document.querySelector(`[data-room="${CSS.escape(focus)}"]`)?.focus();
   const unread = [...rooms.values()].reduce((n, r) => n + r.unread, 0);
   document.title = unread ? `(${unread}) Palaver` : 'Palaver';
@@ -197,9 +187,8 @@ function open(id) {
   store({ room: id });
   const r = room(id);
   r.unread = 0;
-  if (id) r.name = people.find((p) => p.UUID === id).Username;
   $('text').value = r.draft;
-  $('room-name').textContent = r.name;
+  $('room-name').textContent = id ? people.find((p) => p.UUID === id).Username : 'General';
   closeMenu();
   grow();
   showRooms();
@@ -317,34 +306,33 @@ on('state', ({ state, wait, offline, transport }) => {
 
 // ---- the page ----
 
+function showMenu(open) {
+  $('rooms').classList.toggle('open', open);
+  $('menu').ariaExpanded = open;
+}
 function closeMenu() {
   if (!$('rooms').classList.contains('open')) return;
-  $('rooms').classList.remove('open');
-  $('menu').setAttribute('aria-expanded', 'false');
+  showMenu(false);
   $('menu').focus();
 }
 
-$('menu').addEventListener('click', () => {
-  if ($('rooms').classList.contains('open')) {
-    closeMenu();
-    return;
-  }
-  $('rooms').classList.add('open');
-  $('menu').setAttribute('aria-expanded', 'true');
+when('menu', 'click', () => {
+  if ($('rooms').classList.contains('open')) return closeMenu();
+  showMenu(true);
   document.querySelector('[aria-current="true"]')?.focus();
 });
-document.addEventListener('keydown', (event) => {
-  if (event.key === 'Escape') closeMenu();
+document.addEventListener('keydown', ({ key }) => {
+  if (key === 'Escape') closeMenu();
 });
-$('log').addEventListener('click', closeMenu);
-$('tab-in').addEventListener('click', () => selectTab(false));
-$('tab-up').addEventListener('click', () => selectTab(true));
-$('sign').addEventListener('submit', submit);
-$('sign-out').addEventListener('click', () => chat.signOut());
-$('retry').addEventListener('click', () => chat.retry());
-$('compose').addEventListener('submit', send);
-$('text').addEventListener('input', grow);
-$('text').addEventListener('keydown', (event) => {
+when('log', 'click', closeMenu);
+when('tab-in', 'click', () => selectTab(false));
+when('tab-up', 'click', () => selectTab(true));
+when('sign', 'submit', submit);
+when('sign-out', 'click', () => chat.signOut());
+when('retry', 'click', () => chat.retry());
+when('compose', 'submit', send);
+when('text', 'input', grow);
+when('text', 'keydown', (event) => {
   if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) send(event);
 });
 document.addEventListener('visibilitychange', () => {
@@ -354,9 +342,6 @@ document.addEventListener('visibilitychange', () => {
 });
 
 const { key } = load();
-if (key) {
-  chat.resume(key).then(enter, () => {});
-} else {
-  chat.connect();
-  showEntry();
-}
+if (key) chat.resume(key).then(enter, () => {});
+else showEntry();
+chat.connect();

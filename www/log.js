@@ -14,16 +14,12 @@ export function element(tag, className = '', text = '') {
 
 /** Text with its links as elements. */
 function withLinks(text) {
-  const part = document.createDocumentFragment();
+  const part = new DocumentFragment();
   let end = 0;
-  for (const match of text.matchAll(/https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)]/g)) {
-    part.append(text.slice(end, match.index));
-    const a = element('a', '', match[0]);
-    a.href = match[0];
-    a.rel = 'noopener noreferrer';
-    a.target = '_blank';
-    part.append(a);
-    end = match.index + match[0].length;
+  for (const { 0: href, index } of text.matchAll(/https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)]/g)) {
+    const a = Object.assign(element('a', '', href), { href, rel: 'noopener noreferrer', target: '_blank' });
+    part.append(text.slice(end, index), a);
+    end = index + href.length;
   }
   part.append(text.slice(end));
   return part;
@@ -55,10 +51,12 @@ export class Log {
   show(messages) {
     this.#rows.clear();
     this.#box.replaceChildren();
-    this.#box.setAttribute('aria-busy', 'true'); // a history is not read out
+    this.#box.ariaBusy = true; // a history is not read out
     messages.forEach((_, n) => this.#place(messages, n));
     this.#toEnd();
-    setTimeout(() => this.#box.removeAttribute('aria-busy'));
+    setTimeout(() => {
+      this.#box.ariaBusy = false;
+    });
   }
 
   /** messages[n] is new, has changed or moved there; all else stays as it is. */
@@ -126,22 +124,20 @@ export class Log {
   }
 
   #status(message) {
-    const status = element('div', 'status');
-    if (message.state === 'sending') status.textContent = 'sending…';
-    if (message.state !== 'failed') return status;
-    status.textContent = `not sent: ${message.why}`;
-    const retry = element('button', '', 'Retry');
-    const remove = element('button', '', 'Delete');
-    retry.type = remove.type = 'button';
-    retry.addEventListener('click', () => this.#context.retry(message));
-    remove.addEventListener('click', () => this.#context.remove(message));
-    status.append(retry, remove);
+    const { state, why } = message;
+    const status = element('div', 'status', { sending: 'sending…', failed: `not sent: ${why}` }[state]);
+    if (state !== 'failed') return status;
+    for (const [name, does] of [['Retry', 'retry'], ['Delete', 'remove']]) {
+      const button = element('button', '', name);
+      button.addEventListener('click', () => this.#context[does](message));
+      status.append(button);
+    }
     return status;
   }
 
   #atEnd() {
-    const b = this.#box;
-    return b.scrollHeight - b.scrollTop - b.clientHeight < NEAR_END;
+    const { scrollHeight, scrollTop, clientHeight } = this.#box;
+    return scrollHeight - scrollTop - clientHeight < NEAR_END;
   }
 
   #toEnd() {
