@@ -61,8 +61,8 @@ incarnate(struct presence *p)
 	p->stale = false;
 }
 
-static void
-adopt_more(struct presence *p)
+void
+presence_adopt_due(struct presence *p)
 {
 	if (p->adopting == 0 && p->registered && !p->stale && p->done == NULL)
 		sessions_adopt(p->sessions, ADOPT_MOST);
@@ -91,7 +91,7 @@ on_beat(void *arg, enum store_status status, const struct answer *a)
 	if (!p->registered) {
 		p->registered = true;
 		p->ended[0] = '\0';
-		adopt_more(p);
+		presence_adopt_due(p);
 	}
 	if (span_is(a->v[2], "1"))
 		beat(p);
@@ -148,7 +148,7 @@ on_timer(uv_timer_t *t)
 	}
 	if (p->stale && !p->beating)
 		incarnate(p);
-	adopt_more(p);
+	presence_adopt_due(p);
 	beat(p);
 }
 
@@ -264,7 +264,7 @@ on_adopted(void *arg, enum store_status status, const struct answer *a)
 		sessions_key_dead(p->sessions, id);
 	else if (a->n == 3)
 		presence_doubt(p); /* the lease was missed */
-	adopt_more(p);
+	presence_adopt_due(p);
 }
 
 void

@@ -51,6 +51,9 @@ void presence_gone(struct presence *p, const char *session, unsigned grace);
  * (sessions_key_dead) when user or key are no more. */
 void presence_adopt(struct presence *p, uint64_t id,
     const struct presence_session *s);
+/* Has those sessions counted that this incarnation has not counted yet, or not
+ * since their keys were to be looked after: so many at a time, then on. */
+void presence_adopt_due(struct presence *p);
 /* The probe that a heartbeat published came back. */
 void presence_probe(struct presence *p);
 /* How many users there are, and how many of them are on line, as of the last

@@ -287,6 +287,7 @@ on_tick(uv_timer_t *timer)
 	/* Who is not seen now is seen a tick later. */
 	uint64_t dead_after = t->conf->dead_after - uv_timer_get_repeat(timer);
 	uint64_t nobody_most = t->conf->sign_in_within * 1000;
+	bool looks = false;
 
 	session_slow_tick(t, now);
 	for (s = t->all; s != NULL; s = next) {
@@ -300,7 +301,7 @@ on_tick(uv_timer_t *timer)
 		    now >= s->key_until) {
 			s->key_until = now + KEY_AGAIN;
 			s->generation = 0;
-			session_adopt(s);
+			looks = true;
 		} else if (s->state == SESSION_OPEN && !s->busy &&
 		    now - s->nobody_since >= nobody_most) {
 			session_close(s, WS_GOING_AWAY, "not signed in");
@@ -313,6 +314,8 @@ on_tick(uv_timer_t *timer)
 		    session_ready(s) && thin_tells(&s->thin, now))
 			tell(s);
 	}
+	if (looks)
+		presence_adopt_due(t->presence);
 }
 
 struct ws_handler

@@ -72,6 +72,7 @@ local SYS = P .. '{sys}:'
 local NOTICES, NOTICE_BYTES, NOTICE_TTL = 1000, 1048576, 600000
 local SILENT_TTL = 2592000000
 local CONVERSATIONS = 1000 -- of one user
+local ENDS = 1000 -- sessions, and channels that they leave, that end in one step
 
 local time = call('TIME')
 local sec, usec = tonumber(time[1]), tonumber(time[2])
@@ -523,16 +524,17 @@ local function session_news(user, session)
 end
 
 -- Ends a session: its channels, then its presence. One that is not counted is
--- fine.
+-- fine. Returns how many channels it was in.
 local function session_ended(session, grace)
 	local k = SYS .. 's:' .. session
-	local fields, of = call('HGETALL', k), {}
+	local fields, of, n = call('HGETALL', k), {}, 0
 	for i = 1, #fields, 2 do
 		of[fields[i]] = fields[i + 1]
 	end
 	for i = 1, #fields, 2 do
 		if fields[i]:sub(1, 2) == 'c:' then
 			left(fields[i]:sub(3), of.u, grace)
+			n = n + 1
 		end
 	end
 	call('DEL', k)
@@ -548,6 +550,7 @@ local function session_ended(session, grace)
 	if of.u then
 		went(of.u, grace)
 	end
+	return n
 end
 
 -- Has a bridge's session counted as user's, under this incarnation.
@@ -603,22 +606,33 @@ end
 
 -- Keys of user are dead: all bridges are to close the sessions that signed in
 -- by them, but the one that stays ('': none). Told by the user's own log. Those
--- over HTTP end as well; beyond a hundred they run out by themselves.
+-- over HTTP end as well: where there is more to do than ENDS, their leases are
+-- over at once, and the reaper counts them out.
 local function keys_end(user, hashes, stays)
 	if #hashes > 0 then
 		append('u:' .. user, '!' .. stays .. '\n'
 		    .. table.concat(hashes, '\n') .. '\n', '', nil, NOTICES,
 		    NOTICE_BYTES, NOTICE_TTL)
 		call('ZREM', P .. '{u:' .. user .. '}:k', unpack(hashes))
-		local dead, left_over = {}, 100
+		local dead, work, over = {}, ENDS, {}
 		for i = 1, #hashes do
 			dead[hashes[i]] = true
 		end
 		local by = call('HGETALL', P .. '{u:' .. user .. '}:h')
 		for i = 1, #by, 2 do
-			if dead[by[i + 1]] and by[i] ~= stays and left_over > 0 then
-				left_over = left_over - 1
-				session_ended(by[i], 0)
+			local session = by[i]
+			if not dead[by[i + 1]] or session == stays then
+				session = nil
+			elseif work > 0 then
+				work = work - 1 - session_ended(session, 0)
+			else
+				session_news(user, session)
+				over[#over + 1] = '0'
+				over[#over + 1] = session
+			end
+			if #over == 2000 or i == #by - 1 and #over > 0 then
+				call('ZADD', SYS .. 'polls', 'XX', unpack(over))
+				over = {}
 			end
 		end
 	end
@@ -640,13 +654,15 @@ local function key_add(user, hash, ttl)
 	call('PEXPIREAT', k, now + ttl)
 end
 
--- An HTTP session lives lease (ms) from now on, or as long as it does already:
--- a poll may wait longer than that.
+-- An HTTP session lives lease (ms) from now on, or as long as it does already: a
+-- poll may wait longer than that. False when its lease is over, and the reaper
+-- is yet to count it out.
 local function renewed(session, lease)
 	local till = tonumber(call('ZSCORE', SYS .. 'polls', session) or 0)
-	if now + lease > till then
+	if till > now and now + lease > till then
 		call('ZADD', SYS .. 'polls', now + lease, session)
 	end
+	return till > now
 end
 
 -- Proves who acts over HTTP: nil, or the error to answer. A session that the
@@ -668,11 +684,9 @@ local function proved(user, hash, ttl, acts)
 		if of[1] and of[1] ~= user then
 			return fail('10', 'sessionUUID')
 		end
-		if acts and not of[1] then
+		local lives = of[1] and (of[2] or renewed(asks_for, asks_lease))
+		if acts and not lives then
 			return fail('4', 'sessionUUID')
-		end
-		if of[1] and not of[2] then
-			renewed(asks_for, asks_lease)
 		end
 	end
 	return nil
