@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What RFC 6455 wants of a server and libwebsockets leaves to us. No I/O. */
+/* What RFC 6455 wants of a handshake, and of who is sent a close frame; the
+ * frames themselves are in frames.h. No I/O. */
 #ifndef PALAVER_RFC6455_H
 #define PALAVER_RFC6455_H
 

@@ -88,6 +88,10 @@ export class Wire {
       });
     });
   }
+  /** Bytes that came and are no frame: the body of an HTTP answer. */
+  get rest() {
+    return this.#bytes.length;
+  }
   /** Until the HTTP answer; its status, 0 when there was none. */
   async answer() {
     await this.until('an answer', () => this.status);

@@ -111,12 +111,16 @@ read_some(struct peer *p)
 static void
 say(struct peer *p, const char *text)
 {
-	size_t n = strlen(text);
-	char out[FRAME_MOST] = { (char)0x81, (char)(0x80 | 126), (char)(n >> 8),
-		(char)n };
+	size_t n = strlen(text), head = n < 126 ? 6 : 8;
+	char out[FRAME_MOST] = { (char)0x81, (char)(0x80 | n) };
 
-	memcpy(out + 8, text, n);
-	if (write(p->fd, out, n + 8) != (ssize_t)(n + 8))
+	if (n >= 126) {
+		out[1] = (char)(0x80 | 126);
+		out[2] = (char)(n >> 8);
+		out[3] = (char)n;
+	}
+	memcpy(out + head, text, n);
+	if (write(p->fd, out, head + n) != (ssize_t)(head + n))
 		die("write");
 }
 
