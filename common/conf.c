@@ -447,7 +447,7 @@ read_file(struct conf *c, const char *path)
 	bool ok = true;
 
 	if (f == NULL)
-		return bad("--config", path, strerror(errno));
+		return bad("file", path, strerror(errno));
 	for (int n = 1; ok && fgets(line, sizeof(line), f) != NULL; n++) {
 		bool whole = strchr(line, '\n') != NULL || feof(f);
 		char *name = trimmed(line), *equals = strchr(name, '=');
@@ -472,7 +472,7 @@ read_file(struct conf *c, const char *path)
 	}
 	sodium_memzero(line, sizeof(line));
 	if (ferror(f))
-		ok = bad("--config", path, strerror(errno));
+		ok = bad("file", path, strerror(errno));
 	fclose(f);
 	return ok;
 }
@@ -534,7 +534,8 @@ help(const char *usage)
 	    "      --version   the version\n"
 	    "  -n, --check     check the configuration and exit\n"
 	    "      --config FILE\n"
-	    "                  lines of name = value, # begins a comment\n\n"
+	    "                  lines of name = value, # begins a comment; so"
+	    " is the\n                  file that PALAVER_CONFIG names\n\n"
 	    "Settings: --name=VALUE, or PALAVER_NAME in the environment, or a"
 	    " line of the\nfile; a flag wins over the environment, that over"
 	    " the file. REDIS_URL, or\nREDIS_ADDRESS and REDIS_PASSWORD, are"
@@ -635,6 +636,7 @@ enum conf_result
 conf_load(struct conf *c, const char *program, const char *usage, int argc,
     char **argv)
 {
+	const char *file = getenv("PALAVER_CONFIG");
 	bool only_check = false;
 
 	memset(c, 0, sizeof(*c));
@@ -660,6 +662,8 @@ conf_load(struct conf *c, const char *program, const char *usage, int argc,
 		if (table[i].preset != NULL &&
 		    !apply(c, "default", &table[i], table[i].preset))
 			return CONF_BAD;
+	if (file != NULL && *file != '\0' && !read_file(c, file))
+		return CONF_BAD;
 	if (!read_flags(c, argc, argv, 0) || !read_environment(c) ||
 	    !read_flags(c, argc, argv, 1) || !check(c))
 		return CONF_BAD;

@@ -150,6 +150,8 @@ main(void)
 	    "PALAVER_REDIS wins over them");
 	ok(load("--check", NULL) == CONF_DONE, "check");
 	ok(load("--config=/nosuch/file", NULL) == CONF_BAD, "no file");
+	setenv("PALAVER_CONFIG", "/nosuch/file", 1);
+	ok(load(NULL, NULL) == CONF_BAD, "PALAVER_CONFIG names one as well");
 	conf_clear(&c);
 	return tap_end();
 }
