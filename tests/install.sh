@@ -82,7 +82,9 @@ for file in bin/palaver.fcgi bin/palaver-bridge bin/palaver-doctor share/man/man
 	share/palaver/www/index.html share/palaver/www/palaver.js \
 	share/doc/palaver/README.md share/doc/palaver/examples/palaver.conf \
 	share/doc/palaver/examples/palaver-fcgi.socket \
-	share/doc/palaver/examples/nginx-palaver.conf; do
+	share/doc/palaver/examples/nginx-palaver.conf \
+	share/doc/palaver/examples/apache-palaver.conf \
+	share/doc/palaver/examples/lighttpd-palaver.conf; do
 	[ -s "root/usr/$file" ] || not_ok "$file is installed"
 done
 ok 'what is installed'
