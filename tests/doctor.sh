@@ -6,10 +6,11 @@
 PATH=$PATH:/usr/sbin:/sbin
 doctor=$top/conf/palaver-doctor
 export PALAVER_SIGN_UP_RATE=0
+mkdir "$work/tmp" # the doctor's own
 
 examine() { # [OPTION...]: sets said and code
 	code=0
-	said=$(sh "$doctor" --wait 2 "$@" "$url" 2>&1) || code=$?
+	said=$(TMPDIR=$work/tmp sh "$doctor" --wait 2 "$@" "$url" 2>&1) || code=$?
 }
 # names WHAT PATTERN: just the line of that fault says FAIL, and what to do
 names() {
@@ -26,10 +27,8 @@ site() {
 	chmod 755 "$work/$1"
 	sh "$top/conf/nginx-site" "$work/$1" "127.0.0.1:$port" "$top/www" \
 		"$work/responder.sock" "$work/bridge.sock" >"$work/$1/whole.conf"
-	places=$(sed -n 's/^.*include \(.*nginx-palaver.conf\);$/\1/p' "$work/$1/whole.conf")
-	sed "${2-}" "$places" >"$work/$1/places.conf"
-	sed "s|$places|$work/$1/places.conf|" "$work/$1/whole.conf" >"$work/$1/nginx.conf"
-	[ -z "${2-}" ] || ! cmp -s "$places" "$work/$1/places.conf" || {
+	sed "${2-}" "$work/$1/whole.conf" >"$work/$1/nginx.conf"
+	[ -z "${2-}" ] || ! cmp -s "$work/$1/whole.conf" "$work/$1/nginx.conf" || {
 		echo "Bail out! $1 changes nothing"
 		exit 1
 	}
@@ -59,7 +58,7 @@ is 'a sound site: exit status' "$code" 0
 is 'a sound site: all is well' "$(echo "$said" | tail -n 1)" 'all is well'
 is 'a sound site: each thing is looked at' "$(echo "$said" | sed -n 's/^ok  *\([^ ]*\).*/\1/p' | tr '\n' ' ')" \
 	'page operations Authorization Origin WebSocket long-poll timeouts '
-is 'its password is in no process list, and no file is left' "$(find "${TMPDIR:-/tmp}" -maxdepth 1 -name 'tmp.*' -newer "$work/sound/nginx.conf" ! -path "$work" | wc -l)" 0
+is 'its password is in no process list, and no file is left' "$(ls "$work/tmp")" ''
 sound=$url
 
 site upgrade '/proxy_set_header Upgrade/d; /proxy_set_header Connection/d'
@@ -70,7 +69,7 @@ site bare 's|location = /ws|location = /elsewhere|'
 examine
 names 'no place for the WebSocket' '*WebSocket*does not lead to the bridge*location = /ws*'
 
-site stripped 's|fastcgi_pass responders;|fastcgi_param HTTP_AUTHORIZATION ""; &|'
+site stripped 's|fastcgi_pass palaver_responders;|fastcgi_param HTTP_AUTHORIZATION ""; &|'
 examine
 names 'a stripped Authorization' '*Authorization*does not arrive*fastcgi_param HTTP_AUTHORIZATION*'
 
