@@ -12,7 +12,7 @@ is(/--ping_after .*\[(\d+)\]/.exec(help)?.[1], '25000', 'pings after 25 s unless
 is(/--dead_after .*\[(\d+)\]/.exec(help)?.[1], '35000', 'dead peers are gone within 35 s unless set');
 
 await startRedis();
-await startBridge('bridge', { PALAVER_PING_AFTER: String(PING), PALAVER_DEAD_AFTER: String(DEAD), PALAVER_PRESENCE_GRACE: '0' });
+await startBridge('bridge', { PALAVER_PING_AFTER: String(PING), PALAVER_DEAD_AFTER: String(DEAD), PALAVER_PRESENCE_GRACE: '0', PALAVER_MESSAGE_RATE: '0' });
 const url = `ws+unix://${work}/bridge.sock:/ws`;
 const signed = async (username, options) => {
   const c = await Client.open(url, options);
@@ -38,6 +38,23 @@ is(out.sys.signOut.username, 'dead', 'and the others are told');
 await until('pings', () => lively.pings.length >= 5);
 is(lively.code, 0, 'who answers stays');
 is((await lively.ask({ type: 'users', users: { online: true } })).users.total, 2, 'and is served');
+// Who does not take what he is sent is heard all the same.
+const MESSAGES = 200;
+const busy = await signed('busy');
+const seqs = () => busy.frames.filter((f) => f.type === 'channelMessage').map((f) => f.channelMessage.seq);
+await busy.ask({ type: 'channelJoin' });
+busy.ws._socket.pause();
+for (let n = 0; n < MESSAGES; n += 1) lively.send({ type: 'channelMessage', id: `${n}`, channelMessage: { message: 'm'.repeat(4000) } });
+await until('them to be sent', () => lively.frames.filter((f) => f.type === 'ack').length === MESSAGES);
+const still = setInterval(() => busy.ws.ping('here'), PING / 2);
+const from = Date.now();
+await until('some silence of ours', () => Date.now() - from > 2 * DEAD);
+ok(seqs().length < MESSAGES && busy.ws.readyState === busy.ws.OPEN, 'who does not read but pings stays');
+busy.ws._socket.resume();
+await until('all', () => seqs().length === MESSAGES || busy.code);
+ok(busy.code === 0 && seqs().every((q, n) => q === n + 1), 'and gets all when he reads', `${busy.code}: ${seqs().length}`);
+clearInterval(still);
+
 clearInterval(talk);
 ok(talker.pings.length === 0 && talker.code === 0, 'who talks by itself is not pinged');
 await end('bridge');
