@@ -93,6 +93,7 @@ struct request {
 	struct span channel_name;
 	bool of_channel; /* recipientUUID or channel was given, even empty */
 	struct scope channel;
+	struct buf since; /* places: lines of SCOPE EPOCH SEQ */
 
 	/* the outcome */
 	struct buf reply;  /* one JSON message; may stay empty for a
@@ -130,9 +131,11 @@ enum step op_read_channel(struct request *q);
 /* Reads an optional whole number in low..high; absent leaves *value. */
 enum step op_read_int(struct request *q, const char *name, int64_t low,
     int64_t high, int64_t *value);
-/* Reads an optional since, a list or a string of cursors joined by commas:
- * appends lines of SCOPE EPOCH SEQ. STEP_CALL or STEP_ERROR. */
-enum step op_read_since(struct request *q, struct buf *out);
+/* Reads an optional since, a list or a string of cursors joined by commas, into
+ * q->since. STEP_CALL or STEP_ERROR. */
+enum step op_read_since(struct request *q);
+/* Appends what it read to the call. */
+void op_call_since(struct request *q);
 /* Starts the call with what most scripts take first: user, hash of the key,
  * life of a key. Over HTTP the rate of requests, the session that the request
  * names and its lease go with the hash: whatever is asked renews it. */
@@ -162,10 +165,10 @@ bool op_reply_messages(struct request *q, const struct span *frames, size_t n);
 /* Reads a place out of two words of an answer; false when they are none. */
 bool op_read_place(struct span epoch, struct span seq, struct place *out);
 /* Reads what a grant gives behind its OK: user, name in JSON, end of the key
- * (ms), created, places of sys and of the user's log, the sys frame or "", ms
- * that the key lives. Writes authorized to reply (without the key where it is
- * ""), the frame that a WebSocket gets behind it to own, and the effect. False
- * when it is nonsense. */
+ * (ms), created, places of sys and of the user's log, the own sys frame ("": to
+ * be made, "-": it follows with the others), ms that the key lives, recovered.
+ * Writes authorized to reply (without the key where it is ""), the frame that a
+ * WebSocket gets behind it to own, and the effect. False when it is nonsense. */
 bool op_authorized(const struct span *v, size_t n, const char *session,
     const char *key, struct span id, struct buf *reply, struct buf *own,
     struct effect *e);

@@ -9,7 +9,7 @@
 
 enum { /* words of a grant behind its OK */
 	G_USER, G_NAME, G_END, G_CREATED, G_SYS_EPOCH, G_SYS_SEQ, G_USER_EPOCH,
-	G_USER_SEQ, G_OWN, G_LEFT, G_WORDS
+	G_USER_SEQ, G_OWN, G_LEFT, G_RECOVERED, G_WORDS
 };
 
 #define MS_MAX 1e14 /* some 3,000 years */
@@ -45,6 +45,8 @@ expires(struct buf *b, struct span ms)
 static void
 own_frame(struct buf *own, const struct span *v)
 {
+	if (span_is(v[G_OWN], "-"))
+		return;
 	if (v[G_OWN].n != 0) {
 		buf_span(own, v[G_OWN]);
 		return;
@@ -82,7 +84,8 @@ op_authorized(const struct span *v, size_t n, const char *session,
 	op_cursor(reply, &sys, &e->places[0]);
 	buf_str(reply, ",");
 	op_cursor(reply, &user, &e->places[1]);
-	buf_str(reply, "\",\"recovered\":false}}");
+	buf_fmt(reply, "\",\"recovered\":%s}}",
+	    span_is(v[G_RECOVERED], "1") ? "true" : "false");
 	own_frame(own, v);
 	return true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* channelJoin: the session follows the channel from here on, and gets the
- * newest messages and who is in it. */
+ * newest messages and who is in it. With a cursor that the log still reaches
+ * it gets the messages from there on, and follows from behind the last one. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,8 +10,8 @@
 #include "op.h"
 
 enum { /* words of the answer */
-	A_UUID = 1, A_EPOCH, A_SEQ, A_NOTICE_EPOCH, A_NOTICE_SEQ, A_MORE,
-	A_TOTAL, A_USERS, A_FIRST
+	A_UUID = 1, A_EPOCH, A_SEQ, A_NOTICE_EPOCH, A_NOTICE_SEQ, A_RECOVERED,
+	A_MORE, A_TOTAL, A_USERS, A_FIRST
 };
 #define USER_WORDS 2 /* member of users, on line */
 
@@ -21,7 +22,7 @@ build(struct request *q)
 
 	if (op_read_channel(q) == STEP_ERROR ||
 	    op_read_int(q, "limit", 0, q->conf->messages_most, &limit) ==
-	    STEP_ERROR)
+	    STEP_ERROR || op_read_since(q) == STEP_ERROR)
 		return STEP_ERROR;
 	if (q->actor.via == VIA_HTTP && q->actor.session[0] == '\0')
 		return op_fail(q, ERR_FIELD, "sessionUUID");
@@ -34,6 +35,7 @@ build(struct request *q)
 	call_str(&q->call, q->uuid);
 	call_uint(&q->call, LIMIT_SESSION_CHANNELS);
 	call_uint(&q->call, LIMIT_JOIN_USERS);
+	op_call_since(q);
 	return STEP_CALL;
 }
 
@@ -87,7 +89,8 @@ render(struct request *q, const struct answer *a)
 	op_cursor(b, &q->channel, &e->places[0]);
 	buf_str(b, ",");
 	op_cursor(b, &notices, &e->places[1]);
-	buf_str(b, "\",\"recovered\":false}}");
+	buf_fmt(b, "\",\"recovered\":%s}}",
+	    span_is(a->v[A_RECOVERED], "1") ? "true" : "false");
 	return STEP_DONE;
 }
 

@@ -31,16 +31,11 @@ static enum step
 build(struct request *q)
 {
 	int64_t wait = q->conf->poll_wait;
-	struct buf since = { 0 };
 
 	if (read_session(q) == STEP_ERROR ||
 	    op_read_int(q, "wait", 0, q->conf->poll_wait_most, &wait) ==
-	    STEP_ERROR)
+	    STEP_ERROR || op_read_since(q) == STEP_ERROR)
 		return STEP_ERROR;
-	if (op_read_since(q, &since) == STEP_ERROR) {
-		buf_clear(&since);
-		return STEP_ERROR;
-	}
 	if (q->actor.poll[0] != '\0')
 		memcpy(q->poll.id, q->actor.poll, sizeof(q->poll.id));
 	else
@@ -53,10 +48,7 @@ build(struct request *q)
 	call_str(&q->call, wait > 0 ? q->poll.id : "");
 	call_uint(&q->call, q->poll.wait);
 	call_uint(&q->call, q->conf->poll_slots);
-	call_arg(&q->call, buf_peek(&since));
-	if (since.oom)
-		q->call.text.oom = true;
-	buf_clear(&since);
+	op_call_since(q);
 	return STEP_CALL;
 }
 

@@ -59,6 +59,7 @@ grant(struct request *q, const char *mode, struct span name)
 	    q->conf->sign_up_rate.count);
 	call_uint(&q->call, q->conf->sign_up_rate.seconds);
 	call_uint(&q->call, q->conf->max_users);
+	op_call_since(q);
 	if (json.oom)
 		q->call.text.oom = true;
 	buf_clear(&json);
@@ -99,6 +100,8 @@ build(struct request *q)
 			uuid_new(q->actor.session);
 	}
 	if (q->op == &op_sign_in && q->stage == STAGE_START) {
+		if (op_read_since(q) == STEP_ERROR)
+			return STEP_ERROR;
 		if (msg_string(q->msg, "accessKey", &key) == FIELD_WRONG)
 			return op_fail(q, ERR_FIELD, "accessKey");
 		if (key.n == 0 && q->access_key[0] != '\0' &&

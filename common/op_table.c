@@ -123,7 +123,7 @@ read_cursor(struct span s, struct buf *out)
 }
 
 enum step
-op_read_since(struct request *q, struct buf *out)
+op_read_since(struct request *q)
 {
 	struct buf text = { 0 };
 	enum field f = msg_strings(q->msg, "since", &text);
@@ -135,12 +135,20 @@ op_read_since(struct request *q, struct buf *out)
 		size_t one = comma == NULL ? rest.n : (size_t)(comma - rest.p);
 
 		good = n < LIMIT_CURSORS &&
-		    read_cursor((struct span){ rest.p, one }, out);
+		    read_cursor((struct span){ rest.p, one }, &q->since);
 		rest.p += one + (comma != NULL);
 		rest.n -= one + (comma != NULL);
 	}
 	buf_clear(&text);
 	return good ? STEP_CALL : op_fail(q, ERR_FIELD, "since");
+}
+
+void
+op_call_since(struct request *q)
+{
+	if (q->since.oom)
+		q->call.text.oom = true;
+	call_arg(&q->call, buf_peek(&q->since));
 }
 
 void

@@ -38,6 +38,7 @@ job_free(struct job *j)
 	j->run->pending--;
 	msg_free(j->q.msg);
 	call_clear(&j->q.call);
+	buf_clear(&j->q.since);
 	buf_clear(&j->q.reply);
 	buf_clear(&j->q.own);
 	poll_clear(&j->q.poll);

@@ -11,7 +11,7 @@
 #define HASH "0123456789abcdef0123456789abcdef"
 #define OWN "{\"type\":\"sys\"}"
 #define ATTACH "attach\n" S "\n" HASH "\n" ANN "\n\"ann\"\n1800000000000\n1\n" \
-	"e1\n7\ne2\n9\n" OWN "\n5000\n"
+	"e1\n7\ne2\n9\n" OWN "\n5000\n1\n"
 #define CURSOR "b:x:e:1"
 
 static struct command c;
@@ -43,7 +43,7 @@ test_commands(void)
 	ok(span_is(buf_peek(&c.reply), "{\"type\":\"authorized\","
 	    "\"authorized\":{\"userUUID\":\"" ANN "\",\"sessionUUID\":\"" S
 	    "\",\"expiresAt\":\"2027-01-15T08:00:00Z\",\"created\":true,"
-	    "\"cursor\":\"sys:e1:7,u:" ANN ":e2:9\",\"recovered\":false}}") &&
+	    "\"cursor\":\"sys:e1:7,u:" ANN ":e2:9\",\"recovered\":true}}") &&
 	    span_is(buf_peek(&c.own), OWN), "its frames, without a key");
 	ok(reads("join\n" S "\n" ANN "\nc:a\ne\n3\nf\n4\n" CURSOR) &&
 	    !c.attach && c.effect.kind == EFFECT_JOINED &&
@@ -160,7 +160,8 @@ test_password(void)
 	    strcmp(q.access_hash, HASH) != 0, "and changes it");
 	ok(ANSWER(SPAN("OK"), SPAN(ANN), SPAN("\"ann\""),
 	    SPAN("1800000000000"), SPAN("0"), SPAN("e"), SPAN("1"), SPAN("e"),
-	    SPAN("2"), SPAN(""), SPAN("60000")) == STEP_DONE &&
+	    SPAN("2"), SPAN(""), SPAN("60000"),
+	    SPAN("0")) == STEP_DONE &&
 	    q.effect.kind == EFFECT_KEY && q.own.n == 0 &&
 	    strcmp(q.effect.key_hash, q.access_hash) == 0 &&
 	    strstr(q.reply.p, q.access_key) != NULL,

@@ -20,6 +20,7 @@ clear(void)
 	call_clear(&q.call);
 	buf_clear(&q.reply);
 	buf_clear(&q.own);
+	buf_clear(&q.since);
 	memset(&q, 0, sizeof(q));
 }
 
@@ -185,9 +186,9 @@ test_channels(void)
 int
 main(void)
 {
-	struct span grant[10] = { SPAN(ANN), SPAN("\"ann\""), SPAN("1"),
+	struct span grant[11] = { SPAN(ANN), SPAN("\"ann\""), SPAN("1"),
 		SPAN("0"), SPAN("e"), SPAN("1"), SPAN("e"), SPAN("2"),
-		SPAN(""), SPAN("1") };
+		SPAN(""), SPAN("1"), SPAN("0") };
 	static const struct { struct span text; uint64_t ms; } times[] = {
 		{ { "2592000000", 10 }, 2592000000 },
 		{ { "2.592e+09", 9 }, 2592000000 },
@@ -256,12 +257,27 @@ main(void)
 	ok(begin(VIA_WEBSOCKET, "{\"type\":\"channelJoin\"}") == STEP_CALL &&
 	    arg_is(7, "g"), "general");
 	ok(ANSWER(SPAN("OK"), SPAN(BOB), SPAN("e"), SPAN("1"), SPAN("f"),
-	    SPAN("2"), SPAN("0"), SPAN("1"), SPAN("1"), SPAN("ann\n" ANN
-	    "\nann"), SPAN("1"), SPAN(FRAME)) == STEP_DONE &&
+	    SPAN("2"), SPAN("0"), SPAN("0"), SPAN("1"), SPAN("1"),
+	    SPAN("ann\n" ANN "\nann"), SPAN("1"), SPAN(FRAME)) == STEP_DONE &&
 	    q.effect.kind == EFFECT_JOINED && q.effect.places[0].seq == 1 &&
 	    q.effect.places[1].seq == 2 &&
 	    strstr(q.reply.p, "\"messages\":[{\"UUID\":\"u\"") != NULL,
 	    "channelJoin gives messages and users");
+	ok(begin(VIA_WEBSOCKET, "{\"type\":\"channelJoin\",\"channelJoin\":"
+	    "{\"since\":[\"g:ab:7\",\"g~:ab:9,c:a:cd:1\"]}}") == STEP_CALL &&
+	    arg_is(13, "g ab 7\ng~ ab 9\nc:a cd 1\n"), "with cursors");
+	ok(ANSWER(SPAN("OK"), SPAN(BOB), SPAN("ab"), SPAN("8"), SPAN("ab"),
+	    SPAN("9"), SPAN("1"), SPAN("1"), SPAN("0"), SPAN("0"),
+	    SPAN(FRAME)) == STEP_DONE && q.effect.places[0].seq == 8 &&
+	    strstr(q.reply.p, "\"more\":true,") != NULL &&
+	    strstr(q.reply.p, "\"cursor\":\"g:ab:8,g~:ab:9\","
+	    "\"recovered\":true}}") != NULL, "it is resumed");
+	ok(begin(VIA_WEBSOCKET, "{\"type\":\"channelJoin\",\"channelJoin\":"
+	    "{\"since\":\"g:ab\"}}") == STEP_ERROR &&
+	    strcmp(q.payload, "since") == 0, "a cursor that is none");
+	ok(begin(VIA_HTTP, "{\"type\":\"signIn\",\"signIn\":{\"username\":"
+	    "\"ann\",\"password\":\"12345678\",\"since\":7}}") == STEP_ERROR &&
+	    strcmp(q.payload, "since") == 0, "nor is one to sign in with");
 
 	test_users_of_channel();
 	test_messages();
@@ -305,7 +321,7 @@ main(void)
 	for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++) {
 		grant[9] = grant[2] = times[i].text;
 		buf_reset(&q.reply);
-		ok(op_authorized(grant, 10, ANN, "", SPAN("1"), &q.reply,
+		ok(op_authorized(grant, 11, ANN, "", SPAN("1"), &q.reply,
 		    &q.own, &q.effect) && q.effect.key_left == times[i].ms,
 		    "a key lives %.*s ms", (int)times[i].text.n,
 		    times[i].text.p);

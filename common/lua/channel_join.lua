@@ -2,9 +2,11 @@
 -- 4 user, 5 hash of the key, 6 life of a key (ms), 7 session,
 -- 8 bridge or '', 9 channel's scope, 10 recipient or '', 11 messages wanted,
 -- 12 a UUID for a new channel, 13 channels that a session may be in, 14 users
--- wanted
--- OK, channel's UUID, epoch, seq, epoch and seq of the notices before this
--- join, more, total, number of users, (member of users, on line)..., frames
+-- wanted, 15 places (lines of SCOPE EPOCH SEQ)
+-- OK, channel's UUID, epoch and seq from where on the session follows, the same
+-- of the notices (before this join, or their place), '1' when the frames are
+-- those after the place, more, total, number of users, (member of users, on
+-- line)..., frames
 local user, session, bridge, scope = ARGV[4], ARGV[7], ARGV[8], ARGV[9]
 local err = proved(user, ARGV[5], tonumber(ARGV[6]), true)
 if err then
@@ -20,33 +22,39 @@ end
 if bridge ~= '' and not leased(bridge, session) then
 	return fail('20', 'lease')
 end
-local s, e = meta(scope)
+local given = places(ARGV[15])
+local e, at, whole, last, first = resumed(scope, given)
 local m = key(scope, ':m')
 call('HSETNX', m, 'i', ARGV[12])
 if call('PTTL', m) < SILENT_TTL then
 	call('PEXPIRE', m, SILENT_TTL)
 end
-local ns, ne = meta(scope .. '~')
+local ne, ns = resumed(scope .. '~', given)
 if bridge ~= '' then
 	session_claimed(session, user, name, bridge)
 end
+-- After the place that was reached as much as is wanted, or the newest page.
+local limit = tonumber(ARGV[11])
+local from = math.max(first, last - limit + 1)
+local more = from > first
+if whole then
+	more = at + limit < last
+	from, last = at + 1, math.min(at + limit, last)
+end
+local frames = {}
+if from <= last then
+	frames = call('LRANGE', key(scope, ':l'), from - first, last - first)
+end
 session_entered(session, user, name, scope, tonumber(ARGV[13]),
-    e .. ' ' .. s .. ' ' .. ne .. ' ' .. ns)
+    e .. ' ' .. last .. ' ' .. ne .. ' ' .. ns)
 if bridge == '' then
 	command(call('HGET', SYS .. 's:' .. session, 'b'), 'join', session, user,
-	    scope, e, s, ne, ns)
+	    scope, e, last, ne, ns)
 end
 converses(user, scope, call('HGET', m, 't') or micro(), 'NX')
-local limit = tonumber(ARGV[11])
-local list = key(scope, ':l')
-local frames = {}
-if limit > 0 then
-	frames = call('LRANGE', list, -limit, -1)
-end
-local more = call('LLEN', list) > #frames and '1' or '0'
 local rows, total = people(scope, 0, tonumber(ARGV[14]), false)
-local out = { 'OK', call('HGET', m, 'i'), e, tostring(s), ne, tostring(ns),
-	more, tostring(total), tostring(#rows) }
+local out = { 'OK', call('HGET', m, 'i'), e, tostring(last), ne, tostring(ns),
+	whole and '1' or '0', more and '1' or '0', tostring(total), tostring(#rows) }
 put_users(out, rows, true)
 for i = 1, #frames do
 	out[#out + 1] = frames[i]

@@ -14,10 +14,7 @@ if err then
 	return err
 end
 local record = call('HGETALL', SYS .. 's:' .. session)
-local given, scopes, before = {}, {}, nil
-for scope, e, s in ARGV[12]:gmatch('(%S+) (%S+) (%d+)\n') do
-	given[scope] = { e, tonumber(s) }
-end
+local given, scopes, before = places(ARGV[12]), {}, nil
 for i = 1, #record, 2 do
 	local name, value = record[i], record[i + 1]
 	if name == 'b' then
@@ -43,22 +40,18 @@ for i = 1, #scopes do
 	if place then
 		e, at = place[1], place[2]
 	end
-	local s, epoch, b, p = meta(scope)
-	local list = key(scope, ':l')
-	local first = at < s and s - call('LLEN', list) + 1 or s + 1
-	local whole = (e == epoch and at <= s) or (e == p and at <= b)
-	if not whole or at + 1 < first then
+	local flag, s, epoch, first = reached(scope, e, at)
+	if flag ~= 'ok' then
 		-- Notices are short-lived by contract: they just go on.
 		at = s
 		if counts then
 			recovered = '0'
-			first = s - call('LLEN', list) + 1
 			at = math.max(first, s - most + 1) - 1
 		end
 	end
 	local n = math.min(s - at, most - #frames)
 	if n > 0 then
-		local some = call('LRANGE', list, at + 1 - first, at + n - first)
+		local some = call('LRANGE', key(scope, ':l'), at + 1 - first, at + n - first)
 		for k = 1, #some do
 			if some[k]:sub(1, 1) == '{' then
 				frames[#frames + 1] = some[k]

@@ -8,10 +8,11 @@
 -- 17, 18 its rate  19 grace (ms) of whom a WebSocket was signed in as before
 -- 20 '1': over HTTP for a WebSocket's session that is nobody's
 -- 21 hash of the address, 22, 23 its rate of new users
--- 24 accounts that there may be
+-- 24 accounts that there may be  25 places (lines of SCOPE EPOCH SEQ)
 -- OK, user, name in JSON, end of the key (ms), created, epoch and seq of sys,
--- of the user's log, own sys frame or '', ms that the key lives. AGAIN: another
--- won the name, or the password changed meanwhile.
+-- of the user's log, own sys frame, '' (none) or '-' (it comes after the place
+-- of sys), ms that the key lives, '1' when both go on at their places. AGAIN:
+-- another won the name, or the password changed meanwhile.
 local mode, user, hash = ARGV[4], ARGV[5], ARGV[10]
 local ttl, session, bridge = tonumber(ARGV[11]), ARGV[13], ARGV[14]
 local hkey, zkey = P .. '{u:' .. user .. '}', P .. '{u:' .. user .. '}:k'
@@ -66,12 +67,16 @@ if mode ~= 'key' then
 end
 key_add(user, hash, ttl)
 local own = ''
-local us, ue = meta('u:' .. user)
+local given = places(ARGV[25])
+local ue, us, mine = resumed('u:' .. user, given)
 session_ended(session, tonumber(ARGV[19]))
 if session_begun(session, user, bridge, ARGV[15]) then
 	own = sys_signed('signIn', user, name)
 end
-local ss, se = meta('sys')
+local se, ss, all = resumed('sys', given)
+if all and own ~= '' then
+	own = '-'
+end
 if bridge == '' then
 	call('HSET', hkey .. ':h', session, hash)
 	call('HSET', SYS .. 's:' .. ARGV[13], 'o', se .. ' ' .. ss .. ' ' .. ue
@@ -79,7 +84,8 @@ if bridge == '' then
 end
 local till = call('ZSCORE', zkey, hash)
 local out = { 'OK', user, name, till, mode == 'new' and '1' or '0', se,
-	tostring(ss), ue, tostring(us), own, tostring(till - now) }
+	tostring(ss), ue, tostring(us), own, tostring(till - now),
+	all and mine and '1' or '0' }
 if ARGV[20] == '1' then
 	command(bridge, 'attach', session, hash, unpack(out, 2))
 end

@@ -31,4 +31,4 @@ end
 local ss, se = meta('sys')
 local us, ue = meta('u:' .. user)
 return { 'OK', user, name, tostring(now + ttl), '0', se, tostring(ss), ue,
-	tostring(us), '', tostring(ttl) }
+	tostring(us), '', tostring(ttl), '0' }

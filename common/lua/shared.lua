@@ -137,6 +137,42 @@ local function meta(scope)
 	return s, e, s, v[2] or '', tonumber(v[6])
 end
 
+-- What the place (epoch e, seq at) is to a log: 'ok', all after it is there;
+-- 'gap', what came next was dropped; 'epoch', what it saw was lost, or it is
+-- none. Also the log's last seq, its epoch, and the seq of the first event kept
+-- (s + 1 when the place is the log's end).
+local function reached(scope, e, at)
+	local s, epoch, b, p = meta(scope)
+	local seen = (e == epoch and at <= s) or (e == p and at <= b)
+	if seen and at == s then
+		return 'ok', s, epoch, s + 1
+	end
+	local first = s - call('LLEN', key(scope, ':l')) + 1
+	return not seen and 'epoch' or at + 1 < first and 'gap' or 'ok', s, epoch,
+	    first
+end
+
+-- The places in lines of SCOPE EPOCH SEQ: scope -> { epoch, seq }.
+local function places(lines)
+	local of = {}
+	for scope, e, s in lines:gmatch('(%S+) (%S+) (%d+)\n') do
+		of[scope] = { e, tonumber(s) }
+	end
+	return of
+end
+
+-- Where in a log to go on: at its place among those given (see places), if that
+-- is reached, else at its end. Its epoch, the seq, whether it is the place, the
+-- last seq, that of the first event kept.
+local function resumed(scope, given)
+	local place = given[scope]
+	local flag, s, e, first = reached(scope, unpack(place or { '-', 0 }))
+	if flag == 'ok' then
+		return e, place[2], true, s, first
+	end
+	return e, s, false, s, first
+end
+
 -- Bytes of a list whose meta of schema 1 did not count them: from the newest
 -- on, and what is beyond most is dropped.
 local function counted(l, most)

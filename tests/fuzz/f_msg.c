@@ -49,6 +49,7 @@ run(struct msg *m, const struct conf *conf, bool http)
 	call_clear(&q.call);
 	buf_clear(&q.reply);
 	buf_clear(&q.own);
+	buf_clear(&q.since);
 	poll_clear(&q.poll);
 }
 
