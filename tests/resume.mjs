@@ -119,11 +119,21 @@ s = await Session.open(ann, since);
 await until('the notice', () => s.c.frames.some((f) => f.sys?.channelMessage?.SenderUUID === bob.userUUID));
 is(s.authorized.recovered, true, "signIn: the user's own notices that were missed follow");
 ok(s.authorized.cursor.split(',').every((c) => since.some((k) => k === c)), 'its cursor is where they begin');
-is(s.c.frames.filter((f) => f.sys?.signIn?.uuid === ann.userUUID).length, 1, "one's own sys signIn comes once");
 r = await s.join(since, { channel: 'news' });
 await until('the leave', () => s.c.frames.some((f) => f.type === 'channelLeave' && f.userUUID === bob.userUUID));
 ok(r.recovered, 'so do the notices of a channel');
 since = await s.leave();
+s = await Session.open(ann);
+const dora = (await watcher.c.ask({ type: 'signUp', signUp: { username: 'dora', password: 'secret123' } }, 'authorized')).authorized;
+await watcher.leave();
+const own = () => s.c.frames.filter((f) => f.sys?.signIn?.uuid === dora.userUUID || f.sys?.signOut?.uuid === dora.userUUID).map((f) => f.sys.type).join();
+await until('her signOut', () => s.c.frames.some((f) => f.sys?.signOut?.uuid === dora.userUUID));
+s.leave();
+s = await Session.open(dora, watcher.cursors());
+await until('her signIn', () => own().endsWith('signIn'));
+await s.c.ask({ type: 'users' });
+is(own(), 'signOut,signIn', "one's own sys signIn comes once, in its turn");
+s.leave();
 for (const [cursor, what] of [[since.filter((c) => c.startsWith('n')), 'a channel only'], [`sys:abc:1,u:${ann.userUUID}:abc:1`, 'unknown epochs'],
   [since.filter((c) => !c.startsWith('sys')), 'one of the two'], [`u:${bob.userUUID}:abc:1`, "another user's"]]) {
   s = await Session.open(ann, cursor);
