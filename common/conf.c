@@ -2,10 +2,12 @@
 #include "conf.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sodium.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "limit.h"
 
@@ -477,6 +479,25 @@ read_file(struct conf *c, const char *path)
 	return ok;
 }
 
+/* Where no flag names a file: that of PALAVER_CONFIG, or palaver.conf beside
+ * the program, so that what is uploaded as one folder finds its own. */
+static bool
+read_found_file(struct conf *c)
+{
+	const char *named = getenv("PALAVER_CONFIG");
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
+	char *slash = n < 0 ? NULL : memrchr(path, '/', (size_t)n);
+	size_t room = slash == NULL ? 0 : sizeof(path) - (size_t)(slash - path);
+
+	if (named != NULL && *named != '\0')
+		return read_file(c, named);
+	if (room < sizeof("/palaver.conf"))
+		return true;
+	strcpy(slash, "/palaver.conf");
+	return access(path, F_OK) != 0 || read_file(c, path);
+}
+
 /* REDIS_URL, or REDIS_ADDRESS with REDIS_PASSWORD. PALAVER_REDIS wins over
  * all three. */
 static bool
@@ -534,8 +555,14 @@ help(const char *usage)
 	    "      --version   the version\n"
 	    "  -n, --check     check the configuration and exit\n"
 	    "      --config FILE\n"
-	    "                  lines of name = value, # begins a comment; so"
-	    " is the\n                  file that PALAVER_CONFIG names\n\n"
+	    "                  lines of name = value, # begins a comment; else"
+	    " the file
+                  that PALAVER_CONFIG names, else"
+	    " palaver.conf beside the
+                  program, if it is"
+	    " there
+
+"
 	    "Settings: --name=VALUE, or PALAVER_NAME in the environment, or a"
 	    " line of the\nfile; a flag wins over the environment, that over"
 	    " the file. REDIS_URL, or\nREDIS_ADDRESS and REDIS_PASSWORD, are"
@@ -580,16 +607,19 @@ bad_argument(char **argv, int i)
 	return bad("flag", name, "not understood");
 }
 
-/* Either reads the file (what is 0) or the settings (1). */
+/* Either reads the files (what is 0) or the settings (1). */
 static bool
 read_flags(struct conf *c, int argc, char **argv, int what)
 {
+	bool named = false;
+
 	for (int i = 1; i < argc; i++) {
 		const char *value = flag_value(argc, argv, &i, "config", 6);
 		const char *name;
 		const struct setting *s;
 
 		if (value != NULL) {
+			named = true;
 			if (what == 0 && !read_file(c, value))
 				return false;
 			continue;
@@ -611,7 +641,7 @@ read_flags(struct conf *c, int argc, char **argv, int what)
 		if (what == 1 && !apply(c, "flag", s, value))
 			return false;
 	}
-	return true;
+	return what == 1 || named || read_found_file(c);
 }
 
 static bool
@@ -636,7 +666,6 @@ enum conf_result
 conf_load(struct conf *c, const char *program, const char *usage, int argc,
     char **argv)
 {
-	const char *file = getenv("PALAVER_CONFIG");
 	bool only_check = false;
 
 	memset(c, 0, sizeof(*c));
@@ -662,8 +691,6 @@ conf_load(struct conf *c, const char *program, const char *usage, int argc,
 		if (table[i].preset != NULL &&
 		    !apply(c, "default", &table[i], table[i].preset))
 			return CONF_BAD;
-	if (file != NULL && *file != '\0' && !read_file(c, file))
-		return CONF_BAD;
 	if (!read_flags(c, argc, argv, 0) || !read_environment(c) ||
 	    !read_flags(c, argc, argv, 1) || !check(c))
 		return CONF_BAD;

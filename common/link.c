@@ -54,7 +54,8 @@ struct link {
 	int greetings;          /* replies of the greeting still to come */
 	char node[LINK_NODE_LEN + 1];
 	int version;
-	bool failing, warned, info_warned;
+	char eviction[LINK_EVICTION_MAX]; /* maxmemory-policy; "": none */
+	bool failing, warned, info_told, eviction_told;
 	unsigned backoff;       /* ms */
 	uv_timer_t timer;       /* next attempt, or the attempt's deadline */
 	uv_prepare_t prepare;   /* writes what was appended */
@@ -250,10 +251,10 @@ read_info(struct link *l, const redisReply *r)
 	snprintf(l->node, sizeof(l->node), "00000000");
 	l->version = 6;
 	if (r->type != REDIS_REPLY_STRING) {
-		if (!l->info_warned)
-			log_warn("redis: INFO is refused: a restart of Redis"
+		if (!l->info_told)
+			log_info("redis: INFO is refused: a restart of Redis"
 			    " will not be noticed");
-		l->info_warned = true;
+		l->info_told = true;
 		return;
 	}
 	version = info_line(r->str, "redis_version:");
@@ -263,6 +264,28 @@ read_info(struct link *l, const redisReply *r)
 	if (run_id != NULL && strlen(run_id) >= LINK_NODE_LEN)
 		snprintf(l->node, sizeof(l->node), "%.*s", LINK_NODE_LEN,
 		    run_id);
+}
+
+/* A Redis with a bound on its memory may evict what we keep there. */
+static void
+read_memory(struct link *l, const redisReply *r)
+{
+	const char *most = NULL, *policy = NULL;
+
+	*l->eviction = '\0';
+	if (r->type == REDIS_REPLY_STRING) {
+		most = info_line(r->str, "maxmemory:");
+		policy = info_line(r->str, "maxmemory_policy:");
+	}
+	if (most == NULL || *most == '0' || policy == NULL ||
+	    strncmp(policy, "noeviction", 10) == 0)
+		return;
+	snprintf(l->eviction, sizeof(l->eviction), "%.*s",
+	    (int)strspn(policy, "abcdefghijklmnopqrstuvwxyz-"), policy);
+	if (!l->eviction_told)
+		log_info("redis: maxmemory-policy %s may take away messages"
+		    " and users; noeviction never does", l->eviction);
+	l->eviction_told = true;
 }
 
 /* A reply of the greeting; false when the connection is of no use. */
@@ -276,6 +299,8 @@ greeted(struct link *l, const redisReply *r)
 		    strncmp(r->str, "LOADING", 7) == 0)
 			return false;
 		read_info(l, r);
+	} else if (l->for_commands && l->greetings == 1) {
+		read_memory(l, r);
 	} else if (r->type == REDIS_REPLY_ERROR &&
 	    strstr(r->str, "CLIENT") == NULL &&
 	    strstr(r->str, "client") == NULL) {
@@ -332,8 +357,11 @@ greet(struct link *l)
 		resp_word(b, SPAN("palaver"));
 		resp_begin(b, 2);
 		resp_word(b, SPAN("INFO"));
+		resp_word(b, SPAN("memory"));
+		resp_begin(b, 2);
+		resp_word(b, SPAN("INFO"));
 		resp_word(b, SPAN("server"));
-		l->greetings++;
+		l->greetings += 2;
 	} else {
 		resp_begin(b, 3);
 		resp_word(b, SPAN("CLIENT"));
@@ -599,6 +627,12 @@ const char *
 link_node(const struct link *l)
 {
 	return l->node;
+}
+
+const char *
+link_eviction(const struct link *l)
+{
+	return *l->eviction == '\0' ? NULL : l->eviction;
 }
 
 int

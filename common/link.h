@@ -13,6 +13,7 @@
 
 struct link;
 
+#define LINK_EVICTION_MAX 24
 #define LINK_NODE_LEN 8 /* bytes of a node: the server's run id begins so */
 
 struct link_handler {
@@ -36,6 +37,9 @@ bool link_failing(const struct link *l);
 /* Of the server: its node ("00000000" when it hides it) and major version. */
 const char *link_node(const struct link *l);
 int link_version(const struct link *l);
+/* Its maxmemory-policy when it may evict keys; NULL when it does not, or hides
+ * it. */
+const char *link_eviction(const struct link *l);
 /* What is to be sent: append whole commands while the link is ready. */
 struct buf *link_out(struct link *l);
 /* Drops the connection so that it is made anew; on_lost follows at once. */

@@ -493,6 +493,12 @@ store_sick(const struct store *s)
 	return s->ready ? NULL : "no connection to Redis";
 }
 
+const char *
+store_eviction(const struct store *s)
+{
+	return link_eviction(s->link);
+}
+
 void
 store_on_ready(struct store *s, void (*cb)(void *arg), void *arg)
 {

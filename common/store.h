@@ -43,6 +43,8 @@ void store_free(struct store *s);
 bool store_ready(const struct store *s);
 /* NULL, or why it is not ready. */
 const char *store_sick(const struct store *s);
+/* link_eviction of its connection. */
+const char *store_eviction(const struct store *s);
 /* Closes the connection while nothing is under way; the next call makes it
  * anew. */
 void store_rest(struct store *s);

@@ -148,13 +148,20 @@ on_probe(void *arg, enum store_status status, const struct answer *a)
 {
 	struct waiter *w = arg;
 	const char *why = store_sick(w->owner->store);
+	const char *eviction = store_eviction(w->owner->store);
+	struct buf text = { 0 };
 
 	(void)a;
-	if (status == STORE_OK)
-		respond(w, ERR_NONE, 0, SPAN("{\"type\":\"health\","
-		    "\"health\":{\"redis\":\"ok\"}}"));
-	else
+	if (status != STORE_OK) {
 		respond_error(w, ERR_STORAGE, why == NULL ? "redis" : why);
+		return;
+	}
+	buf_str(&text, "{\"type\":\"health\",\"health\":{\"redis\":\"ok\"");
+	if (eviction != NULL)
+		buf_fmt(&text, ",\"eviction\":\"%s\"", eviction);
+	buf_str(&text, "}}");
+	respond(w, ERR_NONE, 0, buf_peek(&text));
+	buf_clear(&text);
 }
 
 /* Healthy is whose script Redis runs: a read of no event of the log sys. */

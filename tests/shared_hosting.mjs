@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+// The folder of "make shared-hosting-dist", put where Apache serves it with
+// nothing but its .htaccess, unprivileged, beside a Redis by host and password:
+// operations, long-poll, the page in Chromium; wrong settings and no Redis.
+// SHARED_HOSTING_FOLDER: a folder made before; SHARED_HOSTING_ROOT: a root whose
+// Apache serves it (tests/shared-hosting).
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+import { ok, is, until, start, stop, freePort, post, end, top, work } from './lib.mjs';
+
+const PASSWORD = 'a-secret-of-redis';
+let folder = process.env.SHARED_HOSTING_FOLDER;
+const root = process.env.SHARED_HOSTING_ROOT ?? '';
+if (!folder) {
+  // Not sanitized, from a tarball, as a host gets it.
+  mkdirSync(`${work}/build`);
+  execFileSync('sh', ['-c', `"${top}/configure" --quiet >/dev/null && make -s shared-hosting-dist SHARED_HOSTING_FLAGS=--here >/dev/null 2>&1`], { cwd: `${work}/build` });
+  folder = execFileSync('sh', ['-c', 'echo "$PWD"/*-shared-hosting'], { cwd: `${work}/build` }).toString().trim();
+}
+const within = (command, ...args) => execFileSync(root ? 'chroot' : command, root ? [root, command, ...args] : args).toString();
+
+// Where Apache is: below the root, or here. Another /tmp may be mounted there.
+const base = mkdtempSync(join(root ? `${root}/srv` : work, 'site-'));
+const inside = base.slice(root.length);
+process.on('exit', () => rmSync(base, { recursive: true, force: true }));
+chmodSync(base, 0o755);
+cpSync(folder, `${base}/htdocs/chat`, { recursive: true });
+const site = `${base}/htdocs/chat`;
+const needed = within('ldd', `${inside}/htdocs/chat/palaver.cgi`).split('\n').filter(Boolean).map((l) => l.trim().split(/[ (]/)[0].replace(/^.*\//, '').replace(/\.so.*/, ''));
+is(needed.filter((l) => !/^(linux-vdso|libc|libm|libpthread|libdl|librt|ld-linux-.*)$/.test(l)).join(), '', 'palaver.cgi needs nothing but libc');
+
+// A Redis as hosting sells it: by host and password, with no INFO, and bounded.
+const redisPort = await freePort();
+start('redis', 'redis-server', ['--port', redisPort, '--bind', '127.0.0.1', '--requirepass', PASSWORD, '--save', '', '--dir', work,
+  '--maxmemory', '64mb', '--maxmemory-policy', 'allkeys-lru']);
+const redis = (...args) => execFileSync('redis-cli', ['-p', redisPort, '--no-auth-warning', '-a', PASSWORD, ...args]).toString().trim();
+await until('Redis', () => { try { return redis('ping') === 'PONG'; } catch { return false; } });
+const settings = readFileSync(`${site}/palaver.conf`, 'utf8');
+const configure = (redisIs, more = '') => writeFileSync(`${site}/palaver.conf`, `${settings}\nredis = ${redisIs}\n${more}`);
+const right = `redis://:${PASSWORD}@127.0.0.1:${redisPort}`;
+configure(right);
+
+const port = await freePort();
+const asRoot = process.getuid() === 0;
+mkdirSync(`${base}/run`);
+if (asRoot) execFileSync('chown', ['-R', '65534:65534', base]); // nobody
+const modules = ['mpm_event', 'unixd', 'authz_core', 'dir', 'mime', 'cgid', 'rewrite', 'setenvif'].filter((m) => m !== 'unixd');
+writeFileSync(`${base}/apache.conf`, `ServerRoot ${inside}
+ServerName localhost
+PidFile ${inside}/run/pid
+DefaultRuntimeDir ${inside}/run
+Mutex file:${inside}/run default
+ErrorLog ${inside}/run/error.log
+Listen 127.0.0.1:${port}
+${modules.map((m) => `LoadModule ${m}_module /usr/lib/apache2/modules/mod_${m}.so`).join('\n')}
+ScriptSock ${inside}/run/cgid.sock
+TypesConfig ${inside}/types
+DocumentRoot ${inside}/htdocs
+<Directory ${inside}/htdocs>
+	AllowOverride All
+	Require all granted
+</Directory>
+`);
+writeFileSync(`${base}/types`, 'text/html html\ntext/css css\ntext/javascript js\nimage/svg+xml svg\n');
+const apache = ['/usr/sbin/apache2', '-f', `${inside}/apache.conf`, '-D', 'FOREGROUND'];
+if (root) start('apache', 'chroot', ['--userspec=65534:65534', root, ...apache]);
+else if (asRoot) start('apache', 'setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', ...apache]);
+else start('apache', apache[0], apache.slice(1));
+const url = `http://localhost:${port}/chat`;
+const log = () => readFileSync(`${base}/run/error.log`, 'utf8');
+await until('Apache', () => fetch(`${url}/`).then((r) => r.ok, () => false));
+
+const health = await (await fetch(`${url}/api/health`)).json();
+is(JSON.stringify(health), '{"type":"health","health":{"redis":"ok","eviction":"allkeys-lru"}}', 'the policy of eviction is reported');
+for (const file of ['palaver.conf', '.htaccess', 'READ-ME.txt']) is((await fetch(`${url}/${file}`)).status, 403, `${file} is not served`);
+is((await fetch(`${url}/ws`)).status, 404, 'there is no WebSocket');
+const me = (await post(url, 'signIn', { signIn: { username: 'carl', password: 'secret123' } })).authorized;
+const users = await (await fetch(`${url}/api/users?limit=5`, { headers: { Authorization: `Bearer ${me.accessKey}` } })).json();
+is(users.users?.users[0].Username, 'carl', 'Authorization is passed, and the query');
+const told = execFileSync('sh', ['-c', `sh "${top}/conf/palaver-doctor" --wait 2 "${url}/" || :`]).toString();
+ok(/FAIL +Redis +.*allkeys-lru.*noeviction/.test(told), 'palaver-doctor says that Redis may evict', told);
+ok(/ok +long-poll/.test(told) && /ok +Authorization/.test(told) && /ok +timeouts/.test(told), 'palaver-doctor finds the rest in order', told);
+redis('config', 'set', 'maxmemory', '0');
+is(JSON.stringify((await (await fetch(`${url}/api/health`)).json()).health), '{"redis":"ok"}', 'nothing is evicted where nothing is bounded');
+
+// INFO and ROLE refused, as hosted ones may.
+redis('acl', 'setuser', 'hosted', 'on', `>${PASSWORD}`, '~*', '&*', '+@all', '-info', '-role', '-config', '-client');
+configure(`redis://hosted:${PASSWORD}@127.0.0.1:${redisPort}`);
+is((await (await fetch(`${url}/api/health`)).json()).health?.redis, 'ok', 'a Redis that refuses INFO, ROLE, CONFIG and CLIENT will do');
+is((await post(url, 'channelMessage', { accessKey: me.accessKey, channelMessage: { message: 'by the hosted' } })).channelMessage?.Message, 'by the hosted', 'and stores');
+configure(right);
+
+// The page, by long-poll.
+const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+async function visit(name) {
+  const page = await (await browser.newContext()).newPage();
+  page.setDefaultTimeout(30000);
+  await page.goto(`${url}/`);
+  if (!name) return page;
+  await page.getByTestId('name').fill(name);
+  await page.getByTestId('password').fill('secret123');
+  await page.getByTestId('sign-in').click();
+  await page.getByTestId('composer').waitFor();
+  return page;
+}
+const ann = await visit('ann');
+const bob = await visit('bob');
+const shows = (page, text) => until(`"${text}"`, async () => (await page.getByTestId('message-text').filter({ hasText: text }).count()) === 1, 30000).then(() => true, () => false);
+for (const [from, to, text] of [[ann, bob, 'hello bob'], [bob, ann, 'hello ann']]) {
+  await from.getByTestId('composer').fill(text);
+  await from.getByTestId('composer').press('Enter');
+  ok(await shows(to, text) && await shows(from, text), `the page: "${text}" arrives, once`);
+}
+if (process.env.PALAVER_SHOTS) await bob.screenshot({ path: join(process.env.PALAVER_SHOTS, 'shared-hosting.png') });
+await ann.close();
+await bob.close();
+
+// What a visitor sees when it is set up wrongly, and what the log says.
+async function refused(what, reason) {
+  const page = await visit();
+  await page.getByTestId('name').fill('dora');
+  await page.getByTestId('password').fill('secret123');
+  await page.getByTestId('sign-in').click();
+  ok(await until('a word', async () => {
+    const said = await page.getByTestId('form-error').textContent();
+    return said.trim() !== '' && !/JSON|undefined|NaN|password|redis/i.test(said);
+  }, 30000).catch(() => false), `${what}: the visitor is told in plain words`, await page.locator('body').innerText());
+  if (process.env.PALAVER_SHOTS) await page.screenshot({ path: join(process.env.PALAVER_SHOTS, `shared-hosting-${what.replaceAll(' ', '-')}.png`) });
+  await page.close();
+  const r = await post(url, 'users', { accessKey: me.accessKey });
+  is(`${r.status} ${r.error?.code}`, '503 20', `${what}: an operation is error 20`);
+  ok(reason.test(log()), `${what}: the log has the reason`, log().slice(-500));
+}
+configure(right, 'nosuch = 1\n');
+await refused('a wrong setting', /palaver\.conf:\d+: nosuch/);
+configure(`redis://:wrong@127.0.0.1:${redisPort}`);
+await refused('a wrong password', /WRONGPASS/);
+configure(right);
+await stop('redis');
+await refused('no Redis', /redis:.*(refused|connect)/i);
+ok(!log().includes(PASSWORD), 'the password stands in no log');
+await browser.close();
+await end('apache');
