@@ -70,7 +70,7 @@ uuid_read(struct span s, char out[UUID_LEN + 1])
 }
 
 void
-uuid_pack(const char *text, unsigned char out[UUID_BYTES])
+uuid_to_bytes(const char *text, unsigned char out[UUID_BYTES])
 {
 	size_t n = 0;
 
@@ -84,7 +84,7 @@ uuid_pack(const char *text, unsigned char out[UUID_BYTES])
 }
 
 void
-uuid_unpack(const unsigned char bytes[UUID_BYTES], char out[UUID_LEN + 1])
+uuid_from_bytes(const unsigned char bytes[UUID_BYTES], char out[UUID_LEN + 1])
 {
 	static const char hex[] = "0123456789abcdef";
 	size_t n = 0;

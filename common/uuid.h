@@ -17,8 +17,8 @@ void uuid_next(char out[UUID_LEN + 1]);
  * False, out untouched, when s is no UUID. */
 bool uuid_read(struct span s, char out[UUID_LEN + 1]);
 /* The bytes of a valid text, and back: for what is kept by the thousand. */
-void uuid_pack(const char *text, unsigned char out[UUID_BYTES]);
-void uuid_unpack(const unsigned char bytes[UUID_BYTES],
+void uuid_to_bytes(const char *text, unsigned char out[UUID_BYTES]);
+void uuid_from_bytes(const unsigned char bytes[UUID_BYTES],
     char out[UUID_LEN + 1]);
 
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "http.h"
 #include "limit.h"
 #include "parse.h"
 #include "reaper.h"
@@ -133,6 +134,23 @@ cgi_new(uv_loop_t *loop, struct service *s, void (*done)(void *arg), void *arg)
 	service_serve(s, (struct peer){ .kind = PEER_PARENT }, environ,
 	    buf_peek(&c->body), c->size, 0);
 	return c;
+}
+
+void
+cgi_refuse(const char *payload)
+{
+	struct cgi c = { 0 };
+	struct buf text = { 0 }, out = { 0 };
+
+	alarm(LIFE);
+	read_body(&c);
+	buf_clear(&c.body);
+	run_error(&text, (struct span){ NULL, 0 }, ERR_STORAGE, payload);
+	http_write(&out, ERR_STORAGE, 0, NULL, (struct span){ NULL, 0 },
+	    buf_peek(&text));
+	write_all(buf_peek(&out));
+	buf_clear(&text);
+	buf_clear(&out);
 }
 
 void

@@ -14,6 +14,9 @@ struct cgi;
  * is written, perhaps before it returns. NULL without memory. */
 struct cgi *cgi_new(uv_loop_t *loop, struct service *s,
     void (*done)(void *arg), void *arg);
+/* Reads the request and answers it with error 20 and that payload: all that a
+ * visitor is to know about what the log has the reason of. */
+void cgi_refuse(const char *payload);
 /* After store_free. */
 void cgi_free(struct cgi *c);
 

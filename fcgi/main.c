@@ -8,7 +8,6 @@
 #include <uv.h>
 
 #include "cgi.h"
-#include "http.h"
 #include "log.h"
 #include "parse.h"
 #include "reaper.h"
@@ -170,23 +169,6 @@ settle_for_cgi(struct conf *c)
 		log_open(PROGRAM, LOG_LEVEL_WARN);
 }
 
-/* Settings that are wrong: a CGI's visitor is told no more than that it does
- * not work for now, as when Redis is away; the log has the reason. */
-static void
-answer_without_settings(void)
-{
-	struct buf text = { 0 }, out = { 0 };
-
-	if (getenv("GATEWAY_INTERFACE") == NULL || !parse_is_cgi())
-		return;
-	run_error(&text, (struct span){ NULL, 0 }, ERR_STORAGE, "settings");
-	http_write(&out, ERR_STORAGE, 0, NULL, (struct span){ NULL, 0 },
-	    buf_peek(&text));
-	fwrite(out.p, 1, out.n, stdout);
-	buf_clear(&text);
-	buf_clear(&out);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -199,7 +181,8 @@ main(int argc, char **argv)
 		conf_clear(&p.conf);
 		return 0;
 	case CONF_BAD:
-		answer_without_settings();
+		if (getenv("GATEWAY_INTERFACE") != NULL && parse_is_cgi())
+			cgi_refuse("settings");
 		conf_clear(&p.conf);
 		return 2;
 	case CONF_RUN:

@@ -147,9 +147,9 @@ copy_poll(const struct parked *q, struct poll *poll)
 {
 	uint64_t now = clock_ms();
 
-	uuid_unpack(q->user, poll->user);
-	uuid_unpack(q->session, poll->session);
-	uuid_unpack(q->poll, poll->id);
+	uuid_from_bytes(q->user, poll->user);
+	uuid_from_bytes(q->session, poll->session);
+	uuid_from_bytes(q->poll, poll->id);
 	memcpy(poll->key_hash, q->key_hash, sizeof(poll->key_hash));
 	poll->wait = q->until > now ? (unsigned)(q->until - now) : 1;
 	poll->n = q->nlinks;
@@ -265,7 +265,7 @@ on_ended(void *arg, struct topic *t, struct span id)
 	(void)arg;
 	if (!uuid_read(id, text))
 		return;
-	uuid_pack(text, wanted);
+	uuid_to_bytes(text, wanted);
 	while (l != NULL && memcmp(l->poll->poll, wanted, UUID_BYTES) != 0)
 		l = l->next;
 	if (l != NULL)
@@ -356,9 +356,9 @@ poll_new(struct park *p, uint64_t id, void *who, const struct poll *poll)
 	q->id = id;
 	q->who = who;
 	q->until = clock_ms() + poll->wait;
-	uuid_pack(poll->user, q->user);
-	uuid_pack(poll->session, q->session);
-	uuid_pack(poll->id, q->poll);
+	uuid_to_bytes(poll->user, q->user);
+	uuid_to_bytes(poll->session, q->session);
+	uuid_to_bytes(poll->id, q->poll);
 	memcpy(q->key_hash, poll->key_hash, sizeof(q->key_hash));
 	return q;
 }
