@@ -11,7 +11,7 @@ uuid_new(char out[UUID_LEN + 1])
 	uuid_t u;
 
 	uuid_generate_random(u);
-	uuid_unpack(u, out);
+	uuid_from_bytes(u, out);
 }
 
 void
@@ -24,7 +24,7 @@ uuid_next(char out[UUID_LEN + 1])
 		uuid_generate_random(last);
 	while (at > UUID_BYTES - COUNTED && ++last[--at] == 0)
 		;
-	uuid_unpack(last, out);
+	uuid_from_bytes(last, out);
 }
 
 /* The value of a hex digit, 16: it is none. */

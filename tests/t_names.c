@@ -95,8 +95,8 @@ test_uuids(void)
 	    !reads("-a1b2c3d-4e5f-6789-abcd-ef0123456789") &&
 	    !reads("0a1b2c3d-4e5f-6789-abcd-ef01234567\xe9\x80"),
 	    "what is none is refused");
-	uuid_pack(lower, bytes);
-	uuid_unpack(bytes, out);
+	uuid_to_bytes(lower, bytes);
+	uuid_from_bytes(bytes, out);
 	ok(bytes[0] == 0x0a && bytes[15] == 0x89 && strcmp(out, lower) == 0,
 	    "packed and unpacked it is the same");
 	uuid_new(out);
