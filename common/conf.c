@@ -556,13 +556,9 @@ help(const char *usage)
 	    "  -n, --check     check the configuration and exit\n"
 	    "      --config FILE\n"
 	    "                  lines of name = value, # begins a comment; else"
-	    " the file
-                  that PALAVER_CONFIG names, else"
-	    " palaver.conf beside the
-                  program, if it is"
-	    " there
-
-"
+	    " the file\n                  that PALAVER_CONFIG names, else"
+	    " palaver.conf beside the\n                  program, if it is"
+	    " there\n\n"
 	    "Settings: --name=VALUE, or PALAVER_NAME in the environment, or a"
 	    " line of the\nfile; a flag wins over the environment, that over"
 	    " the file. REDIS_URL, or\nREDIS_ADDRESS and REDIS_PASSWORD, are"
