@@ -232,6 +232,7 @@ presence_gone(struct presence *p, const char *session, unsigned grace)
 struct adoption {
 	struct presence *presence;
 	uint64_t id;
+	bool doubted;
 };
 
 static uint64_t
@@ -249,17 +250,21 @@ on_adopted(void *arg, enum store_status status, const struct answer *a)
 	struct adoption *adoption = arg;
 	struct presence *p = adoption->presence;
 	uint64_t id = adoption->id;
+	bool doubted = adoption->doubted;
 
 	free(adoption);
 	p->adopting--;
-	if (status == STORE_OK && span_is(a->v[0], "AGAIN")) {
-		sessions_adopt_again(p->sessions, id);
+	if (status != STORE_OK || span_is(a->v[0], "AGAIN")) {
+		p->stale = p->stale || status != STORE_OK;
+		sessions_adopt_again(p->sessions, id, doubted);
 		return; /* by the timer, not at once */
 	}
-	if (status != STORE_OK)
-		p->stale = true;
-	else if (a->n == 2)
-		sessions_key_lives(p->sessions, id, number(a->v[1]));
+	if (span_is(a->v[0], "OK")) {
+		if (doubted && span_is(a->v[a->n - 1], "1"))
+			sessions_differ(p->sessions, id);
+		else if (a->n == 3)
+			sessions_key_lives(p->sessions, id, number(a->v[1]));
+	}
 	else if (a->n == 3 && span_is(a->v[1], "4"))
 		sessions_key_dead(p->sessions, id);
 	else if (a->n == 3)
@@ -278,7 +283,7 @@ presence_adopt(struct presence *p, uint64_t id,
 		p->stale = true;
 		return;
 	}
-	*adoption = (struct adoption){ p, id };
+	*adoption = (struct adoption){ p, id, s->doubted };
 	p->adopting++;
 	if (*s->user == '\0') {
 		presence_open(p, s->uuid, on_adopted, adoption);
@@ -291,6 +296,7 @@ presence_adopt(struct presence *p, uint64_t id,
 	call_str(&p->call, s->key_hash);
 	call_str(&p->call, handled->epoch);
 	call_uint(&p->call, handled->seq);
+	call_str(&p->call, s->doubted ? "1" : "");
 	for (size_t i = 0; i < s->nchannels; i++)
 		call_str(&p->call, s->channels[i].text);
 	if (!call_send(&p->call, p->store, TIMEOUT, on_adopted, adoption)) {

@@ -24,6 +24,9 @@ struct presence_session {
 	const char *key_hash;
 	const struct scope *channels; /* in the order joined */
 	size_t nchannels;
+	bool doubted;                 /* commands about it may be lost: closed
+				       * (sessions_differ) when it is not what
+				       * Redis has */
 };
 
 /* All are borrowed. NULL without memory. Registers as soon as Redis is there. */

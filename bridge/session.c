@@ -60,7 +60,8 @@ session_adopt(struct session *s)
 		return;
 	s->generation = presence_generation(p);
 	presence_adopt(p, s->id, &(struct presence_session){ s->uuid, s->user,
-	    s->key_hash, s->channels, s->nchannels });
+	    s->key_hash, s->channels, s->nchannels, s->doubted });
+	s->doubted = false;
 }
 
 void
@@ -241,15 +242,18 @@ on_command(void *arg, struct span text)
 	session_command(arg, text);
 }
 
-/* What they would have changed is not known: all count as what they are. */
+/* What they would have changed is not known: all are counted anew, and closed
+ * where Redis has them otherwise. */
 static void
 on_command_gap(void *arg)
 {
 	struct sessions *t = arg;
 
 	log_warn("commands were lost");
-	for (struct session *s = t->all; s != NULL; s = s->next)
+	for (struct session *s = t->all; s != NULL; s = s->next) {
 		s->generation = 0;
+		s->doubted = true;
+	}
 }
 
 static struct thin *
@@ -419,12 +423,23 @@ sessions_key_lives(struct sessions *t, uint64_t id, uint64_t ms)
 }
 
 void
-sessions_adopt_again(struct sessions *t, uint64_t id)
+sessions_differ(struct sessions *t, uint64_t id)
 {
 	struct session *s = session_find(t, id);
 
 	if (s != NULL)
-		s->generation = 0;
+		session_too_slow(s);
+}
+
+void
+sessions_adopt_again(struct sessions *t, uint64_t id, bool doubted)
+{
+	struct session *s = session_find(t, id);
+
+	if (s == NULL)
+		return;
+	s->generation = 0;
+	s->doubted = s->doubted || doubted;
 }
 
 void

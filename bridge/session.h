@@ -34,8 +34,12 @@ size_t sessions_adopt(struct sessions *t, size_t most);
 /* Presence has counted the session, which may be gone: ms that its key lives,
  * used by nobody. */
 void sessions_key_lives(struct sessions *t, uint64_t id, uint64_t ms);
-/* Presence could not count the session, which may be gone, yet. */
-void sessions_adopt_again(struct sessions *t, uint64_t id);
+/* Presence could not count the session, which may be gone, yet. doubted: see
+ * struct presence_session. */
+void sessions_adopt_again(struct sessions *t, uint64_t id, bool doubted);
+/* The session, which may be gone, is not what was done over HTTP: the bridge
+ * has lost some of that. Closes it with 4008. */
+void sessions_differ(struct sessions *t, uint64_t id);
 /* Closes the session, which may be gone, with 4001. */
 void sessions_key_dead(struct sessions *t, uint64_t id);
 

@@ -37,6 +37,7 @@ struct session {
 	struct client client;           /* for limits */
 	bool used;                      /* somebody has signed in */
 	unsigned generation;            /* of the presence that knows it */
+	bool doubted;                   /* commands about it may be lost */
 	struct thin thin;               /* of the notices that it gets */
 	struct member own[OWN_LOGS];
 	struct member *logs;            /* two for each channel */
