@@ -30,13 +30,10 @@ buf_room(struct buf *b, size_t n)
 }
 
 void
-buf_add(struct buf *b, const void *bytes, size_t n)
+buf_add_more(struct buf *b, const void *bytes, size_t n)
 {
-	char *at;
+	char *at = buf_room(b, n);
 
-	if (n == 0)
-		return;
-	at = buf_room(b, n);
 	if (at == NULL)
 		return;
 	memcpy(at, bytes, n);

@@ -15,7 +15,7 @@ struct buf {
 };
 
 /* Appends; on lack of memory sets oom and leaves what was there. */
-void buf_add(struct buf *b, const void *bytes, size_t n);
+static inline void buf_add(struct buf *b, const void *bytes, size_t n);
 /* Appends the number in decimal. */
 void buf_uint(struct buf *b, uint64_t value);
 void buf_fmt(struct buf *b, const char *fmt, ...)
@@ -32,6 +32,22 @@ void buf_shift(struct buf *b, size_t n);
 void buf_reset(struct buf *b);
 /* Frees; the buffer is empty and valid again. */
 void buf_clear(struct buf *b);
+
+/* Appends where there is no room yet. */
+void buf_add_more(struct buf *b, const void *bytes, size_t n);
+
+static inline void
+buf_add(struct buf *b, const void *bytes, size_t n)
+{
+	if (n == 0)
+		return;
+	if (b->oom || b->cap - b->n < n) {
+		buf_add_more(b, bytes, n);
+		return;
+	}
+	memcpy(b->p + b->n, bytes, n);
+	b->n += n;
+}
 
 static inline void
 buf_str(struct buf *b, const char *s)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "link.h"
 
-#include <hiredis/hiredis.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "limit.h"
 #include "log.h"
+#include "reply.h"
 
 #define CONNECT_TIMEOUT 2000 /* ms for connecting and greeting */
 #define BACKOFF_FIRST 50     /* ms */
@@ -49,6 +49,7 @@ struct link {
 	enum link_state state;
 	struct conn *conn;
 	redisReader *reader;
+	struct reply_room *room; /* for its replies */
 	size_t unread;          /* bytes of a reply that is not yet whole */
 	struct buf out;
 	int greetings;          /* replies of the greeting still to come */
@@ -413,7 +414,7 @@ take(struct conn *c, const char *piece, size_t n)
 			l->handler.on_reply(l->handler.arg, r);
 		else if (!greeted(l, r))
 			link_drop(l);
-		freeReplyObject(r);
+		reply_done(l->room);
 	}
 }
 
@@ -497,13 +498,22 @@ on_connect(uv_connect_t *req, int status)
 		uv_tcp_nodelay(&c->u.tcp, 1);
 		uv_tcp_keepalive(&c->u.tcp, 1, 15);
 	}
-	l->reader = redisReaderCreate();
+	reply_done(l->room);
+	l->reader = reply_reader(l->room);
 	if (l->reader == NULL ||
 	    uv_read_start(&c->u.stream, on_alloc, on_read) != 0) {
 		link_drop(l);
 		return;
 	}
 	greet(l);
+}
+
+/* All of it is closed, and no callback is up the stack. */
+static void
+end(struct link *l)
+{
+	reply_room_free(l->room);
+	free(l);
 }
 
 static void
@@ -514,7 +524,7 @@ on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *found)
 	l->resolving = false;
 	if (l->state == LINK_CLOSED) {
 		if (l->handles == 0)
-			free(l);
+			end(l);
 	} else if (l->state == LINK_RESOLVING) {
 		l->found = l->next = found;
 		found = NULL;
@@ -568,7 +578,10 @@ link_new(uv_loop_t *loop, const struct conf *c, bool for_commands,
 	if (l == NULL)
 		return NULL;
 	l->inbox = malloc(READ_SIZE);
-	if (l->inbox == NULL) {
+	l->room = reply_room_new();
+	if (l->inbox == NULL || l->room == NULL) {
+		reply_room_free(l->room);
+		free(l->inbox);
 		free(l);
 		return NULL;
 	}
@@ -593,7 +606,7 @@ closed(uv_handle_t *handle)
 	struct link *l = handle->data;
 
 	if (--l->handles == 0 && !l->resolving)
-		free(l);
+		end(l);
 }
 
 void

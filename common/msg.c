@@ -20,21 +20,21 @@ is_digit(struct span s, size_t at)
 	return at < s.n && s.p[at] >= '0' && s.p[at] <= '9';
 }
 
-static bool
-is_token(char c)
+/* What a byte may be: outside of strings a token of the RFC; in one it stands
+ * for itself. */
+enum { TOKEN = 1, TEXT = 2 };
+
+static unsigned char classes[256];
+
+static void
+fill_classes(void)
 {
-	switch (c) {
-	case '{': case '}': case '[': case ']': case ':': case ',':
-	case ' ': case '\t': case '\r': case '\n':
-	case '-': case '+': case '.':
-	case '0': case '1': case '2': case '3': case '4':
-	case '5': case '6': case '7': case '8': case '9':
-	case 'e': case 'E': case 't': case 'r': case 'u': case 'f': case 'a':
-	case 'l': case 's': case 'n':
-		return true;
-	default:
-		return false;
-	}
+	static const char tokens[] = "{}[]:, \t\r\n-+.0123456789eEtrufalsn";
+
+	for (int c = 0x20; c < 256; c++)
+		classes[c] = c == '"' || c == '\\' ? 0 : TEXT;
+	for (size_t i = 0; i < sizeof(tokens) - 1; i++)
+		classes[(unsigned char)tokens[i]] |= TOKEN;
 }
 
 /* What json-c lets pass or mends although RFC 8259 does not: it turns lone
@@ -47,13 +47,15 @@ strict(struct span s)
 	bool in_string = false;
 	unsigned high = 0;
 
+	if (classes['0'] == 0)
+		fill_classes();
 	for (size_t i = 0; i < s.n; i++) {
 		char c = s.p[i];
 
 		if (!in_string) {
 			if (c == '"')
 				in_string = true;
-			else if (!is_token(c))
+			else if (!(classes[(unsigned char)c] & TOKEN))
 				return false;
 			else if (c == '.' && !is_digit(s, i + 1))
 				return false;
@@ -63,6 +65,8 @@ strict(struct span s)
 				return false;
 			continue;
 		}
+		if (high == 0 && (classes[(unsigned char)c] & TEXT))
+			continue;
 		if (high != 0 && (c != '\\' || i + 1 >= s.n ||
 		    s.p[i + 1] != 'u'))
 			return false;

@@ -14,6 +14,7 @@
 #include "conf.h"
 #include "error.h"
 #include "hashing.h"
+#include "limit.h"
 #include "msg.h"
 #include "peer.h"
 #include "poll.h"
@@ -68,7 +69,10 @@ struct effect {
 struct request {
 	const struct op *op;
 	const struct conf *conf;
-	struct msg *msg;
+	struct msg *msg;     /* an operation that needs it no longer may free
+			      * it and leave NULL */
+	struct span id;      /* the message's, in id_text; p is NULL: none */
+	char id_text[LIMIT_ID];
 	struct actor actor;
 
 	struct call call;         /* what build wants called */
@@ -125,6 +129,8 @@ const struct op *op_find(struct span type);
 
 /* For operations: sets the error (payload NULL: "") and gives STEP_ERROR. */
 enum step op_fail(struct request *q, enum error e, const char *payload);
+/* Takes the message's id, which the reply repeats. */
+void op_take_id(struct request *q);
 /* Reads where the request goes: recipientUUID and channel of the payload into
  * recipient, channel_name, channel and of_channel. STEP_CALL or STEP_ERROR. */
 enum step op_read_channel(struct request *q);

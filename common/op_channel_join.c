@@ -70,7 +70,7 @@ render(struct request *q, const struct answer *a)
 	e->kind = EFFECT_JOINED;
 	e->channel = q->channel;
 	snprintf(e->user, sizeof(e->user), "%s", q->actor.user);
-	frame_begin(b, "channelJoin", msg_id(q->msg));
+	frame_begin(b, "channelJoin", q->id);
 	buf_str(b, "{");
 	op_reply_channel(q);
 	buf_str(b, ",\"channelUUID\":\"");

@@ -22,7 +22,7 @@ render(struct request *q, const struct answer *a)
 	(void)a;
 	q->effect.kind = EFFECT_LEFT;
 	q->effect.channel = q->channel;
-	frame_begin(&q->reply, "channelLeave", msg_id(q->msg));
+	frame_begin(&q->reply, "channelLeave", q->id);
 	buf_str(&q->reply, "{");
 	op_reply_channel(q);
 	buf_fmt(&q->reply, ",\"senderUUID\":\"%s\"}}", q->actor.user);

@@ -47,7 +47,7 @@ build(struct request *q)
 static enum step
 render(struct request *q, const struct answer *a)
 {
-	struct span id = msg_id(q->msg), payload;
+	struct span id = q->id, payload;
 
 	if (a->n != 3)
 		return op_fail(q, ERR_FAULT, NULL);

@@ -36,7 +36,7 @@ render(struct request *q, const struct answer *a)
 {
 	if (a->n != 2)
 		return op_fail(q, ERR_FAULT, NULL);
-	frame_begin(&q->reply, "channelRead", msg_id(q->msg));
+	frame_begin(&q->reply, "channelRead", q->id);
 	buf_str(&q->reply, "{");
 	op_reply_channel(q);
 	buf_str(&q->reply, ",\"seq\":");

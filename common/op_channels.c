@@ -56,7 +56,7 @@ render(struct request *q, const struct answer *a)
 {
 	if (a->n < 2 || (a->n - 2) % R_WORDS != 0)
 		return op_fail(q, ERR_FAULT, NULL);
-	frame_begin(&q->reply, "channels", msg_id(q->msg));
+	frame_begin(&q->reply, "channels", q->id);
 	buf_str(&q->reply, "{\"total\":");
 	buf_span(&q->reply, a->v[1]);
 	buf_str(&q->reply, ",\"channels\":[");

@@ -10,7 +10,7 @@
 #include "op.h"
 
 enum { /* words of the answer */
-	A_RECOVERED = 1, A_MORE, A_WAITS, A_SCOPES, A_FIRST
+	A_RECOVERED = 1, A_MORE, A_WAITS, A_ENDS, A_SCOPES, A_FIRST
 };
 #define SCOPE_WORDS 3 /* scope, epoch, seq */
 #define FULL_RETRY 5  /* s */
@@ -49,6 +49,10 @@ build(struct request *q)
 	call_uint(&q->call, q->poll.wait);
 	call_uint(&q->call, q->conf->poll_slots);
 	op_call_since(q);
+	/* Thousands may ask at the same time: without these they hold half. */
+	buf_clear(&q->since);
+	msg_free(q->msg);
+	q->msg = NULL;
 	return STEP_CALL;
 }
 
@@ -86,11 +90,12 @@ render(struct request *q, const struct answer *a)
 	if (n > (a->n - A_FIRST) / SCOPE_WORDS ||
 	    !read_scopes(q, a->v + A_FIRST, n))
 		return op_fail(q, ERR_FAULT, NULL);
+	uuid_read(a->v[A_ENDS], q->poll.ends);
 	if (span_is(a->v[A_WAITS], "1"))
 		return STEP_WAIT;
 	recovered = span_is(a->v[A_RECOVERED], "1");
 	more = span_is(a->v[A_MORE], "1");
-	poll_reply_begin(&q->reply, msg_id(q->msg), &q->poll, recovered, more);
+	poll_reply_begin(&q->reply, q->id, &q->poll, recovered, more);
 	for (at = A_FIRST + n * SCOPE_WORDS; at < a->n; at++) {
 		if (!poll_wants(&q->poll, a->v[at]))
 			continue;

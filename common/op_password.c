@@ -94,7 +94,7 @@ changed(struct request *q, const struct answer *a)
 	struct effect *e = &q->effect;
 
 	if (!op_authorized(a->v + 1, a->n - 1, q->actor.session, q->access_key,
-	    msg_id(q->msg), &q->reply, &q->own, e))
+	    q->id, &q->reply, &q->own, e))
 		return op_fail(q, ERR_FAULT, NULL);
 	buf_reset(&q->own); /* nobody has come */
 	e->kind = EFFECT_KEY;

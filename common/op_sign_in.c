@@ -150,7 +150,7 @@ static enum step
 granted(struct request *q, const struct answer *a)
 {
 	if (!op_authorized(a->v + 1, a->n - 1, q->actor.session, q->access_key,
-	    msg_id(q->msg), &q->reply, &q->own, &q->effect))
+	    q->id, &q->reply, &q->own, &q->effect))
 		return op_fail(q, ERR_FAULT, NULL);
 	snprintf(q->effect.key_hash, sizeof(q->effect.key_hash), "%s",
 	    q->access_hash);

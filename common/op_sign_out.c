@@ -23,7 +23,7 @@ render(struct request *q, const struct answer *a)
 {
 	(void)a;
 	q->effect.kind = EFFECT_SIGNED_OUT;
-	frame_begin(&q->reply, "signOut", msg_id(q->msg));
+	frame_begin(&q->reply, "signOut", q->id);
 	buf_fmt(&q->reply, "{\"uuid\":\"%s\"}}", q->actor.user);
 	return STEP_DONE;
 }

@@ -41,6 +41,18 @@ op_fail(struct request *q, enum error e, const char *payload)
 	return STEP_ERROR;
 }
 
+void
+op_take_id(struct request *q)
+{
+	struct span id = q->msg == NULL ? (struct span){ NULL, 0 } :
+	    msg_id(q->msg);
+
+	if (id.p == NULL || id.n > sizeof(q->id_text))
+		return;
+	memcpy(q->id_text, id.p, id.n);
+	q->id = (struct span){ q->id_text, id.n };
+}
+
 enum step
 op_read_channel(struct request *q)
 {

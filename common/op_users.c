@@ -35,7 +35,7 @@ render(struct request *q, const struct answer *a)
 
 	if (a->n < 2 || a->n % 2 != 0)
 		return op_fail(q, ERR_FAULT, NULL);
-	frame_begin(&q->reply, "users", msg_id(q->msg));
+	frame_begin(&q->reply, "users", q->id);
 	buf_str(&q->reply, "{\"total\":");
 	buf_span(&q->reply, a->v[1]);
 	buf_fmt(&q->reply, ",\"received\":%zu,\"users\":[", received);

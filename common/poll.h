@@ -17,6 +17,7 @@ struct poll {
 	char key_hash[KEY_HASH_LEN + 1];
 	char session[UUID_LEN + 1];
 	char id[UUID_LEN + 1]; /* of this poll, also when it asks again */
+	char ends[UUID_LEN + 1]; /* the one of this process that it ends; "" */
 	unsigned wait;      /* ms that it may wait */
 	size_t n;
 	struct poll_scope *scopes; /* owned */

@@ -9,6 +9,8 @@
 #include "limit.h"
 #include "log.h"
 
+#define SPARE 64 /* jobs that are kept: most come and go at once */
+
 /* One request and where its outcome goes; lives from run_message until its
  * callback has returned, in the list of its run. */
 struct job {
@@ -25,6 +27,8 @@ struct run {
 	struct hashing *hashing;
 	struct job *jobs;
 	size_t pending;
+	struct job *spare; /* all zero but next, for the next ones */
+	size_t nspare;
 };
 
 static void job_step(struct job *j, enum step step);
@@ -32,18 +36,40 @@ static void job_step(struct job *j, enum step step);
 static void
 job_free(struct job *j)
 {
+	struct run *r = j->run;
+
 	*j->link = j->next;
 	if (j->next != NULL)
 		j->next->link = j->link;
-	j->run->pending--;
+	r->pending--;
 	msg_free(j->q.msg);
 	call_clear(&j->q.call);
 	buf_clear(&j->q.since);
 	buf_clear(&j->q.reply);
 	buf_clear(&j->q.own);
 	poll_clear(&j->q.poll);
-	sodium_memzero(&j->q, sizeof(j->q));
-	free(j);
+	sodium_memzero(j, sizeof(*j));
+	if (r->nspare == SPARE) {
+		free(j);
+		return;
+	}
+	j->next = r->spare;
+	r->spare = j;
+	r->nspare++;
+}
+
+/* NULL without memory. */
+static struct job *
+job_new(struct run *r)
+{
+	struct job *j = r->spare;
+
+	if (j == NULL)
+		return calloc(1, sizeof(*j));
+	r->spare = j->next;
+	r->nspare--;
+	j->next = NULL;
+	return j;
 }
 
 void
@@ -66,8 +92,7 @@ job_end(struct job *j, bool waits)
 	struct outcome o = { .effect = &q->effect };
 	int wait;
 
-	if (q->msg != NULL)
-		o.id = msg_id(q->msg);
+	o.id = q->id;
 	if (q->error == ERR_NONE && (q->reply.oom || q->own.oom))
 		op_fail(q, ERR_FAULT, NULL);
 	if (q->error != ERR_NONE) {
@@ -87,7 +112,8 @@ job_end(struct job *j, bool waits)
 	o.error = q->error;
 	o.reply = buf_peek(&q->reply);
 	o.own = buf_peek(&q->own);
-	if (waits && q->error == ERR_NONE)
+	o.waits = waits && q->error == ERR_NONE;
+	if (q->poll.scopes != NULL)
 		o.poll = &q->poll;
 	j->cb(j->arg, &o);
 	job_free(j);
@@ -146,8 +172,10 @@ job_step(struct job *j, enum step step)
 	switch (step) {
 	case STEP_CALL:
 		if (call_send(&q->call, j->run->store,
-		    j->run->conf->operation_timeout, answered, j))
+		    j->run->conf->operation_timeout, answered, j)) {
+			call_clear(&q->call);
 			return;
+		}
 		op_fail(q, ERR_FAULT, NULL);
 		break;
 	case STEP_HASH:
@@ -202,6 +230,7 @@ start(struct job *j, struct span text, const char *type, struct span bearer)
 
 	if (q->msg == NULL)
 		e = msg_parse(text, type, &q->msg);
+	op_take_id(q);
 	if (e != ERR_NONE && e != ERR_FIELD)
 		return op_fail(q, e, NULL);
 	if (type != NULL && !span_is(msg_type(q->msg), type))
@@ -225,7 +254,7 @@ run_message(struct run *r, const struct actor *a, struct span text,
     const char *type, struct msg *m, struct span bearer, run_cb *cb,
     void *arg)
 {
-	struct job *j = calloc(1, sizeof(*j));
+	struct job *j = job_new(r);
 	struct buf out = { 0 };
 	struct outcome o = { .error = ERR_FAULT };
 
@@ -269,10 +298,16 @@ run_new(const struct conf *c, struct store *s, struct hashing *h)
 void
 run_free(struct run *r)
 {
+	struct job *j;
+
 	if (r == NULL)
 		return;
 	while (r->jobs != NULL)
 		job_free(r->jobs);
+	while ((j = r->spare) != NULL) {
+		r->spare = j->next;
+		free(j);
+	}
 	free(r);
 }
 

@@ -16,8 +16,9 @@ struct outcome {
 	enum error error;   /* ERR_NONE: success */
 	unsigned retry_after; /* seconds, 0: none */
 	const struct effect *effect;
-	const struct poll *poll; /* nothing new: the host may wait for what it
-				  * names; NULL: the reply is to be sent */
+	const struct poll *poll; /* of a long-poll; else NULL */
+	bool waits;         /* there is no reply yet: the host waits for what
+			     * poll names */
 };
 
 typedef void run_cb(void *arg, const struct outcome *o);

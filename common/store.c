@@ -20,16 +20,18 @@
 struct store_call {
 	struct store_call *next;
 	enum script script;
-	struct buf args;   /* RESP words */
-	size_t nargs;
-	uint64_t deadline; /* ms */
 	bool retried;      /* NOSCRIPT was answered by EVAL */
+	uint64_t deadline; /* ms */
 	store_cb *cb;      /* NULL: answered already, the reply is late */
 	void *arg;
+	size_t nargs;
+	size_t n;
+	char args[];       /* n bytes: RESP words */
 };
 
 struct list {
 	struct store_call *first, **last;
+	uint64_t soonest;  /* no deadline is before it (ms) */
 };
 
 struct store {
@@ -39,6 +41,7 @@ struct store {
 	void (*ready_cb)(void *arg);
 	void *ready_arg;
 	struct span words[ANSWER_MAX];
+	struct buf scratch; /* a call's arguments */
 	struct buf numbers; /* text of integers; never moves once it is used */
 	bool closing;
 	const struct conf *conf;
@@ -57,6 +60,7 @@ list_init(struct list *l)
 {
 	l->first = NULL;
 	l->last = &l->first;
+	l->soonest = UINT64_MAX;
 }
 
 static void
@@ -65,6 +69,8 @@ list_add(struct list *l, struct store_call *c)
 	c->next = NULL;
 	*l->last = c;
 	l->last = &c->next;
+	if (c->deadline < l->soonest)
+		l->soonest = c->deadline;
 }
 
 static struct store_call *
@@ -92,37 +98,25 @@ call_answer(struct store_call *c, enum store_status status,
 		cb(c->arg, status, a == NULL ? &none : a);
 }
 
-static void
-call_free(struct store_call *c)
-{
-	buf_clear(&c->args);
-	free(c);
-}
-
 /* NULL without memory. Its time runs. */
 static struct store_call *
 call_new(struct store *s, enum script script, const struct span *args,
     size_t nargs, unsigned timeout, store_cb *cb, void *arg)
 {
-	struct store_call *c = calloc(1, sizeof(*c));
-	size_t room = 0;
+	struct buf *words = &s->scratch;
+	struct store_call *c;
 
+	buf_reset(words);
+	for (size_t i = 0; i < nargs; i++)
+		resp_word(words, args[i]);
+	c = words->oom ? NULL : malloc(sizeof(*c) + words->n);
 	if (c == NULL)
 		return NULL;
-	c->script = script;
-	c->nargs = nargs;
-	c->cb = cb;
-	c->arg = arg;
-	c->deadline = clock_ms() + timeout;
-	for (size_t i = 0; i < nargs; i++)
-		room += args[i].n + RESP_WORD_FRAME;
-	buf_room(&c->args, room);
-	for (size_t i = 0; i < nargs; i++)
-		resp_word(&c->args, args[i]);
-	if (c->args.oom) {
-		call_free(c);
-		return NULL;
-	}
+	*c = (struct store_call){ .script = script, .cb = cb, .arg = arg,
+		.deadline = clock_ms() + timeout, .nargs = nargs,
+		.n = words->n };
+	if (words->n != 0)
+		memcpy(c->args, words->p, words->n);
 	if (!uv_is_active((uv_handle_t *)&s->timer))
 		uv_timer_start(&s->timer, on_timer, TICK, TICK);
 	return c;
@@ -145,7 +139,7 @@ transmit(struct store *s, struct store_call *c)
 	}
 	resp_word(out, SPAN("0"));
 	resp_word(out, span_of(link_node(s->link)));
-	buf_span(out, buf_peek(&c->args));
+	buf_add(out, c->args, c->n);
 	list_add(&s->sent, c);
 }
 
@@ -254,7 +248,7 @@ on_reply(void *arg, const struct redisReply *reply)
 			call_answer(c, STORE_FAULT, NULL);
 		}
 	}
-	call_free(c);
+	free(c);
 	if (drop)
 		link_drop(s->link);
 }
@@ -270,7 +264,7 @@ on_lost(void *arg)
 	/* Calls that callbacks begin now wait for the next connection. */
 	while ((c = list_take(&s->sent)) != NULL) {
 		call_answer(c, STORE_AWAY, NULL);
-		call_free(c);
+		free(c);
 	}
 }
 
@@ -303,7 +297,7 @@ serve(struct store *s)
 			transmit(s, c);
 		} else {
 			call_answer(c, STORE_AWAY, NULL);
-			call_free(c);
+			free(c);
 		}
 	}
 	if (!s->closing && s->ready_cb != NULL)
@@ -369,8 +363,14 @@ expire(struct store *s, struct list *l, uint64_t now)
 	struct store_call **end = l->last;
 	bool any = false, last = l->first == NULL;
 
+	if (now < l->soonest)
+		return false;
+	l->soonest = UINT64_MAX;
 	for (struct store_call *c = l->first; !last; c = c->next) {
 		last = &c->next == end;
+		if (c->cb != NULL && c->deadline > now &&
+		    c->deadline < l->soonest)
+			l->soonest = c->deadline;
 		if (c->cb == NULL || c->deadline > now)
 			continue;
 		any = true;
@@ -388,7 +388,7 @@ on_timer(uv_timer_t *t)
 	uint64_t now = clock_ms();
 
 	while (s->waiting.first != NULL && s->waiting.first->cb == NULL)
-		call_free(list_take(&s->waiting));
+		free(list_take(&s->waiting));
 	expire(s, &s->waiting, now);
 	if (expire(s, &s->sent, now))
 		link_drop(s->link);
@@ -449,6 +449,7 @@ closed(uv_handle_t *handle)
 	if (--s->handles > 0)
 		return;
 	buf_clear(&s->numbers);
+	buf_clear(&s->scratch);
 	free(s);
 }
 
@@ -464,7 +465,7 @@ store_free(struct store *s)
 	while ((c = list_take(&s->sent)) != NULL ||
 	    (c = list_take(&s->waiting)) != NULL) {
 		call_answer(c, STORE_AWAY, NULL);
-		call_free(c);
+		free(c);
 	}
 	uv_close((uv_handle_t *)&s->timer, closed);
 	uv_close((uv_handle_t *)&s->again, closed);

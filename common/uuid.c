@@ -31,15 +31,9 @@ uuid_next(char out[UUID_LEN + 1])
 static unsigned
 digit(char c)
 {
-	static const unsigned char digits[] = {
-		['0'] = 1, ['1'] = 2, ['2'] = 3, ['3'] = 4, ['4'] = 5,
-		['5'] = 6, ['6'] = 7, ['7'] = 8, ['8'] = 9, ['9'] = 10,
-		['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15,
-		['F'] = 16, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14,
-		['e'] = 15, ['f'] = 16, [255] = 0,
-	};
+	unsigned decimal = (unsigned char)c - '0', letter = (c | 0x20) - 'a';
 
-	return (digits[(unsigned char)c] + 16u) % 17;
+	return decimal < 10 ? decimal : letter < 6 ? letter + 10 : 16;
 }
 
 /* Whether a hyphen stands there (RFC 9562, section 4). */
@@ -72,15 +66,13 @@ uuid_read(struct span s, char out[UUID_LEN + 1])
 void
 uuid_to_bytes(const char *text, unsigned char out[UUID_BYTES])
 {
-	size_t n = 0;
-
-	memset(out, 0, UUID_BYTES);
-	for (; *text != '\0' && n < 2 * UUID_BYTES; text++)
-		if (*text != '-') {
-			out[n / 2] = (unsigned char)(out[n / 2] << 4 |
-			    (digit(*text) & 15));
-			n++;
-		}
+	for (size_t i = 0; i < UUID_BYTES; i++) {
+		if (*text == '-')
+			text++;
+		out[i] = (unsigned char)(digit(text[0]) << 4 |
+		    digit(text[1]));
+		text += 2;
+	}
 }
 
 void

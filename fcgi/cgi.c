@@ -9,7 +9,7 @@
 #include "clock.h"
 #include "http.h"
 #include "limit.h"
-#include "parse.h"
+#include "params.h"
 #include "reaper.h"
 
 #define BODY_TIME 30000          /* ms for the body to come */

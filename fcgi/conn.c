@@ -8,7 +8,7 @@
 
 #include "clock.h"
 #include "log.h"
-#include "parse.h"
+#include "params.h"
 #include "records.h"
 #include "watch.h"
 
@@ -59,7 +59,6 @@ struct conn {
 
 struct conns {
 	struct service *service;
-	struct parse *parse;
 	struct watch *watch;
 	struct conn **table;    /* by descriptor */
 	size_t room;            /* of table */
@@ -70,7 +69,6 @@ struct conns {
 	bool ended;             /* being freed: nobody is told */
 	void (*on_close)(void *arg);
 	void *arg;
-	struct buf scratch;     /* one request's records */
 	struct buf reply;       /* one reply's */
 	char inbox[READ_SIZE];
 };
@@ -285,27 +283,19 @@ static void
 conn_serve(struct conns *cs, struct conn *c)
 {
 	struct records *r = &c->in->records;
-	size_t size = r->body_size;
-	struct parsed d;
-	bool ok;
+	char **params = params_read(buf_peek(&r->params));
 
 	c->state = CONN_SERVING;
 	c->request = (uint16_t)r->id;
 	c->keep = r->keep;
-	buf_reset(&cs->scratch);
-	records_request(r, &cs->scratch);
-	ok = !cs->scratch.oom &&
-	    parse_request(cs->parse, buf_peek(&cs->scratch), &d);
+	if (params != NULL)
+		service_serve(cs->service, find_peer(cs, conn_fd(c)), params,
+		    buf_peek(&r->body), r->body_size, c->id);
+	else
+		conn_close(cs, c);
+	free(params);
 	/* A request may wait long: it does so without its bytes. */
 	records_clear(r);
-	if (!ok) {
-		log_debug("a request was broken");
-		conn_close(cs, c);
-		return;
-	}
-	service_serve(cs->service, find_peer(cs, conn_fd(c)), d.params,
-	    buf_peek(&d.body), size, c->id);
-	parsed_clear(&d);
 }
 
 static bool
@@ -515,11 +505,10 @@ conns_new(uv_loop_t *loop, struct service *s, bool local,
 	cs->local = local;
 	cs->on_close = on_close;
 	cs->arg = arg;
-	cs->parse = parse_new();
 	cs->watch = watch_new(loop, on_watch, cs);
-	if (cs->parse == NULL || cs->watch == NULL) {
-		log_error("cannot make a pipe for requests, or watch them");
-		conns_free(cs);
+	if (cs->watch == NULL) {
+		log_error("cannot watch connections: %s", strerror(errno));
+		free(cs);
 		return NULL;
 	}
 	service_answers(s, on_response, cs);
@@ -533,9 +522,7 @@ conns_free(struct conns *cs)
 		return;
 	cs->ended = true;
 	conns_close(cs);
-	parse_free(cs->parse);
 	watch_free(cs->watch);
-	buf_clear(&cs->scratch);
 	buf_clear(&cs->reply);
 	free(cs->table);
 	free(cs);

@@ -6,7 +6,7 @@
 #include "limit.h"
 #include "op.h"
 #include "origin.h"
-#include "parse.h"
+#include "params.h"
 #include "utf8.h"
 
 #define QUERY_VALUE 1024 /* bytes of one decoded query parameter */

@@ -9,7 +9,7 @@
 
 #include "cgi.h"
 #include "log.h"
-#include "parse.h"
+#include "is_cgi.h"
 #include "reaper.h"
 #include "responder.h"
 #include "service.h"
@@ -75,7 +75,7 @@ find_socket(const struct conf *c)
 	}
 	if (has_systemd_socket())
 		return take_socket(SYSTEMD_FD);
-	if (!parse_is_cgi())
+	if (!is_cgi())
 		return take_socket(STDIN_FILENO);
 	if (getenv("GATEWAY_INTERFACE") != NULL)
 		return SOURCE_CGI;
@@ -181,7 +181,7 @@ main(int argc, char **argv)
 		conf_clear(&p.conf);
 		return 0;
 	case CONF_BAD:
-		if (getenv("GATEWAY_INTERFACE") != NULL && parse_is_cgi())
+		if (getenv("GATEWAY_INTERFACE") != NULL && is_cgi())
 			cgi_refuse("settings");
 		conf_clear(&p.conf);
 		return 2;

@@ -254,22 +254,29 @@ on_news(void *arg, struct topic *t)
 	wake(t);
 }
 
-/* A newer poll of its session, or a join or leave, ends the one that waits. */
+/* Ends the poll that has this id of its own among those that follow t. */
 static void
-on_ended(void *arg, struct topic *t, struct span id)
+end_named(struct topic *t, const char *poll)
 {
 	struct topic_link *l = t->links;
-	char text[UUID_LEN + 1];
 	unsigned char wanted[UUID_BYTES];
 
-	(void)arg;
-	if (!uuid_read(id, text))
-		return;
-	uuid_to_bytes(text, wanted);
+	uuid_to_bytes(poll, wanted);
 	while (l != NULL && memcmp(l->poll->poll, wanted, UUID_BYTES) != 0)
 		l = l->next;
 	if (l != NULL)
 		end_poll(l->poll, PARK_OVER);
+}
+
+/* A newer poll of its session, or a join or leave, ends the one that waits. */
+static void
+on_ended(void *arg, struct topic *t, struct span id)
+{
+	char poll[UUID_LEN + 1];
+
+	(void)arg;
+	if (uuid_read(id, poll))
+		end_named(t, poll);
 }
 
 static void
@@ -423,6 +430,16 @@ park_add(struct park *p, uint64_t id, void *who, const struct poll *poll,
 		if (is_news(&q->links[i]))
 			set_due(q);
 	return true;
+}
+
+void
+park_end(struct park *p, const char *user, const char *poll)
+{
+	struct scope scope = scope_user(user);
+	struct topic *t = topics_find(p->topics, scope.text);
+
+	if (t != NULL)
+		end_named(t, poll);
 }
 
 void *

@@ -36,6 +36,8 @@ uint64_t park_ticket(const struct park *p);
  * before it returns. */
 bool park_add(struct park *p, uint64_t id, void *who, const struct poll *poll,
     uint64_t ticket, bool again);
+/* Ends a poll of user by its own id (PARK_OVER), if it waits. */
+void park_end(struct park *p, const char *user, const char *poll);
 /* The poll id is to be parked no longer: gives who without a callback, or NULL
  * when it is not parked. */
 void *park_remove(struct park *p, uint64_t id);

@@ -2,6 +2,7 @@
 #include "records.h"
 
 #include "limit.h"
+#include "params.h"
 
 enum { /* types of records */
 	BEGIN_REQUEST = 1, ABORT_REQUEST, END_REQUEST, PARAMS, STDIN, STDOUT,
@@ -76,40 +77,6 @@ record_content(struct records *r, const char *p, size_t n)
 	default:
 		break;
 	}
-}
-
-/* Reads the length of a name or value (section 3.4): one byte, or four. */
-static bool
-read_length(struct span *s, size_t *out)
-{
-	const unsigned char *p = (const unsigned char *)s->p;
-	size_t n = s->n > 0 && p[0] >= 0x80 ? 4 : 1;
-
-	if (s->n < n)
-		return false;
-	*out = n == 1 ? p[0] : (size_t)(p[0] & 0x7f) << 24 |
-	    (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
-	s->p += n;
-	s->n -= n;
-	return true;
-}
-
-/* Whether the pairs fill the parameters exactly. libfcgi allocates what a
- * length claims, up to 4 GiB, before it looks whether as much has come, and
- * ends the process when it does not get it. */
-static bool
-params_whole(struct span s)
-{
-	size_t name, value;
-
-	while (s.n > 0) {
-		if (!read_length(&s, &name) || !read_length(&s, &value) ||
-		    name > s.n || value > s.n - name)
-			return false;
-		s.p += name + value;
-		s.n -= name + value;
-	}
-	return true;
 }
 
 static enum records_status
@@ -223,17 +190,6 @@ add_stream(struct buf *b, int type, unsigned id, struct span text)
 		text.n -= n;
 	}
 	add_header(b, type, id, 0);
-}
-
-void
-records_request(const struct records *r, struct buf *out)
-{
-	static const char begin[8] = { 0, RESPONDER, KEEP_CONN };
-
-	add_header(out, BEGIN_REQUEST, r->id, sizeof(begin));
-	buf_add(out, begin, sizeof(begin));
-	add_stream(out, PARAMS, r->id, buf_peek(&r->params));
-	add_stream(out, STDIN, r->id, buf_peek(&r->body));
 }
 
 void

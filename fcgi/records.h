@@ -18,9 +18,6 @@
 #define RECORDS_PARAMS_MAX (64 * 1024)    /* bytes of parameters */
 #define RECORDS_DRAIN (8 * 1024 * 1024)   /* bytes of a body, kept or not */
 #define RECORDS_RAW_MAX (16 * 1024 * 1024) /* bytes, headers and padding too */
-/* The largest request that records_request writes: two streams of at most
- * 64 KiB, each of two records and an empty one, and the beginning. */
-#define RECORDS_REQUEST_MAX (RECORDS_PARAMS_MAX + 64 * 1024 + 128)
 
 enum records_status {
 	RECORDS_PARTIAL,  /* more bytes are needed */
@@ -34,7 +31,7 @@ struct records {
 	unsigned id;      /* of the request, once it has begun */
 	bool keep;        /* FCGI_KEEP_CONN */
 	size_t body_size; /* bytes of STDIN, those dropped too */
-	struct buf params;
+	struct buf params; /* whole pairs, once all have come */
 	struct buf body;  /* nothing when body_size is above LIMIT_FRAME */
 
 	/* the record that is coming in */
@@ -47,8 +44,6 @@ struct records {
 
 /* Takes bytes off the front of in, none behind the end of a request. */
 enum records_status records_feed(struct records *r, struct span *in);
-/* Appends the complete request anew, in the fewest records. */
-void records_request(const struct records *r, struct buf *out);
 /* Drops the request: all zero, the next one may come. */
 void records_clear(struct records *r);
 /* Whether bytes, which follow a complete request, begin with its abort. */

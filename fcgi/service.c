@@ -75,7 +75,9 @@ on_outcome(void *arg, const struct outcome *o)
 	struct service *s = w->owner;
 	bool again = w->again; /* the subscriptions stand by then */
 
-	if (o->poll == NULL) {
+	if (o->poll != NULL && o->poll->ends[0] != '\0')
+		park_end(s->park, o->poll->user, o->poll->ends);
+	if (!o->waits) {
 		respond(w, o->error, o->retry_after, o->reply);
 		return;
 	}

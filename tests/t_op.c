@@ -31,6 +31,7 @@ begin(enum via via, const char *text)
 	clear();
 	if (msg_parse(span_of(text), NULL, &q.msg) != ERR_NONE)
 		return STEP_ERROR;
+	op_take_id(&q);
 	q.conf = &conf;
 	q.actor.via = via;
 	strcpy(q.actor.user, ANN);

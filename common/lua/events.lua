@@ -6,8 +6,9 @@
 -- that may wait in all processes, 0: no bound, 12 places: lines of SCOPE EPOCH
 -- SEQ; a scope without one starts where the session joined it
 -- OK, '1' when nothing was lost, '1' when more follows, '1' when it is to wait
--- ('full': it would, but too many do), number of scopes, (scope, epoch, seq up
--- to which the frames go)..., frames...
+-- ('full': it would, but too many do), the poll that this one ends, if it is of
+-- the same process, or '', number of scopes, (scope, epoch, seq up to which the
+-- frames go)..., frames...
 local user, session, most = ARGV[4], ARGV[7], tonumber(ARGV[8])
 local err = proved(user, ARGV[5], tonumber(ARGV[6]), true)
 if err then
@@ -33,7 +34,7 @@ for i = 1, #record, 2 do
 	end
 end
 local recovered, more = '1', '0'
-local out, frames = { 'OK', '', '', '', tostring(#scopes) }, {}
+local out, frames = { 'OK', '', '', '', '', tostring(#scopes) }, {}
 for i = 1, #scopes do
 	local scope, e, at, counts = unpack(scopes[i])
 	local place = given[scope]
@@ -69,10 +70,16 @@ end
 for i = 1, #frames do
 	out[#out + 1] = frames[i]
 end
--- One poll of a session waits at a time: this one ends the one before.
+-- One poll of a session waits at a time: this one ends the one before. A process
+-- counts its polls in the last digits of their ids, and ends its own itself.
 local k, id = SYS .. 'waiting', ARGV[9]
 if before and before ~= id then
-	poll_ended(user, before)
+	if before:sub(1, 24) == id:sub(1, 24) then
+		call('ZREM', k, before)
+		out[5] = before
+	else
+		poll_ended(user, before)
+	end
 end
 local waits = '0'
 if id ~= '' and #frames == 0 and recovered == '1' and more == '0' then

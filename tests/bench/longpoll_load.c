@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Load for one responder, as a web server gives it: FastCGI over its unix
- * socket. How much a parked long-poll holds, what it costs to wake it and to
- * take its next one, and what operations beside them lose.
- * usage: longpoll SOCKET PID POLLS ROUNDS */
+ * socket, a connection for each request. How much a parked long-poll holds,
+ * what it costs to wake it and to take its next one, beside a bare loop that
+ * does no more than the system calls of it, and what operations beside them
+ * lose.
+ * usage: longpoll SOCKET RESPONDER-PID REDIS-PID POLLS ROUNDS */
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "measure.h"
@@ -25,8 +29,13 @@ struct poller {
 	size_t n;
 };
 
-static const char *socket_path;
-static long responder;
+/* Whom the load goes to. */
+struct server {
+	char path[100];
+	long pid;
+};
+static struct server responder, bare_loop;
+static const struct server *server = &responder;
 
 /* ---- FastCGI, the web server's side ---- */
 
@@ -36,7 +45,7 @@ dial(void)
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	snprintf(a.sun_path, sizeof(a.sun_path), "%s", socket_path);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", server->path);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0)
 		die("connect");
 	return fd;
@@ -220,7 +229,7 @@ operations(const struct poller *who)
 	int epoll = epoll_create1(0), begun = 0, ended = 0;
 	char body[1024];
 	double from = now();
-	uint64_t cpu = cpu_ns(responder);
+	uint64_t cpu = cpu_ns(server->pid);
 
 	snprintf(body, sizeof(body), "{\"accessKey\":\"%s\",\"users\":"
 	    "{\"limit\":1}}", who->key);
@@ -247,7 +256,7 @@ operations(const struct poller *who)
 	}
 	close(epoll);
 	return (struct rate){ OPERATIONS / (now() - from),
-		(double)(cpu_ns(responder) - cpu) / 1000 / OPERATIONS };
+		(double)(cpu_ns(server->pid) - cpu) / 1000 / OPERATIONS };
 }
 
 /* Returns when all that was asked before has been taken up. */
@@ -262,21 +271,26 @@ settle(const struct poller *who)
 	call(&s, "users", body);
 }
 
-/* One event wakes WOKEN polls; each is answered and polls again. Returns the
- * responder's microseconds for one of them. */
-static double
-wake(int epoll, const struct poller *sender)
+/* Microseconds of CPU for each poll that was woken. */
+struct cost {
+	double server, redis;
+};
+
+/* One event wakes WOKEN polls; each is answered and polls again. */
+static struct cost
+wake(int epoll, const struct poller *sender, long redis)
 {
 	struct epoll_event got[64];
 	struct poller s = { .fd = -1 };
 	char body[1024];
-	uint64_t cpu;
+	uint64_t cpu, redis_cpu;
 	int woken = 0;
 
 	memcpy(s.key, sender->key, sizeof(s.key));
 	snprintf(body, sizeof(body), "{\"accessKey\":\"%s\",\"channelMessage\":"
 	    "{\"channel\":\"woken\",\"message\":\"hello\"}}", s.key);
-	cpu = cpu_ns(responder);
+	cpu = cpu_ns(server->pid);
+	redis_cpu = cpu_ns(redis);
 	call(&s, "channelMessage", body);
 	while (woken < WOKEN) {
 		int n = epoll_wait(epoll, got, 64, 10000);
@@ -297,31 +311,125 @@ wake(int epoll, const struct poller *sender)
 		}
 	}
 	settle(sender); /* behind the last polls: they are parked */
-	return (double)(cpu_ns(responder) - cpu) / 1000 / WOKEN;
+	return (struct cost){ (double)(cpu_ns(server->pid) - cpu) / 1000 /
+		WOKEN, (double)(cpu_ns(redis) - redis_cpu) / 1000 / WOKEN };
+}
+
+/* ---- the bare loop ---- */
+
+/* Accepts, reads the request at one go, and watches the connection until a
+ * channelMessage comes: then all that wait are answered by what stands here,
+ * as long as a real reply, and closed. What is no poll is answered at once. */
+static void
+bare(int listener)
+{
+	static int parked[4 * WOKEN];
+	static char in[TEXT], out[TEXT];
+	static const char reply[] = "Status: 200 OK\r\n\r\n{\"type\":\"events\","
+	    "\"events\":{\"cursor\":\"sys:0:0\",\"frames\":[\"hello\"]}}";
+	struct epoll_event e = { .events = EPOLLIN, .data.fd = listener };
+	struct epoll_event got[64];
+	int epoll = epoll_create1(0), n = 0;
+	char content[700];
+	size_t length;
+
+	memset(content, ' ', sizeof(content));
+	memcpy(content, reply, sizeof(reply) - 1);
+	length = record(out, 6, content, sizeof(content));
+	length += record(out + length, 6, "", 0);
+	length += record(out + length, 3, "\0\0\0\0\0\0\0", 8);
+	epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &e);
+	while (epoll_wait(epoll, got, 64, -1) > 0) {
+		int fd;
+
+		while ((fd = accept4(listener, NULL, NULL, 0)) >= 0) {
+			ssize_t size = read(fd, in, sizeof(in));
+
+			if (size <= 0)
+				die("bare read");
+			if (memmem(in, (size_t)size, "/events", 7) != NULL) {
+				e.data.fd = fd;
+				epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e);
+				parked[n++] = fd;
+				continue;
+			}
+			if (memmem(in, (size_t)size, "/channelMessage",
+			    15) == NULL) {
+				write(fd, out, length);
+				close(fd);
+				continue;
+			}
+			parked[n++] = fd;
+			while (n > 0) {
+				write(parked[--n], out, length);
+				close(parked[n]);
+			}
+		}
+	}
+}
+
+static void
+start_bare(void)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	snprintf(bare_loop.path, sizeof(bare_loop.path), "%s.bare",
+	    responder.path);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", bare_loop.path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
+	    listen(fd, 4096) != 0)
+		die("bare listen");
+	bare_loop.pid = fork();
+	if (bare_loop.pid < 0)
+		die("fork");
+	if (bare_loop.pid == 0) {
+		bare(fd);
+		_exit(2);
+	}
+	close(fd);
+}
+
+/* The same wake of the bare loop; begins its polls. */
+static void
+begin_bare(struct poller *polls, int epoll)
+{
+	start_bare();
+	server = &bare_loop;
+	for (int i = 0; i < WOKEN; i++) {
+		snprintf(polls[i].cursor, sizeof(polls[i].cursor), "none");
+		begin_poll(&polls[i], epoll);
+	}
+	settle(&polls[0]);
+	server = &responder;
 }
 
 int
 main(int argc, char **argv)
 {
-	struct poller *all;
-	int polls, rounds, epoll;
-	double woken[64], alone_wall[64], alone_cpu[64], beside_wall[64],
-	    beside_cpu[64];
-	long before, after;
+	struct poller *all, *others;
+	int polls, rounds, epoll, epoll_bare;
+	double woken[64], woken_redis[64], woken_bare[64], alone_wall[64],
+	    alone_cpu[64], beside_wall[64], beside_cpu[64];
+	long redis, before, after;
 
-	if (argc != 5)
+	if (argc != 6)
 		return 2;
-	socket_path = argv[1];
-	responder = atol(argv[2]);
-	polls = atoi(argv[3]);
-	rounds = atoi(argv[4]);
+	snprintf(responder.path, sizeof(responder.path), "%s", argv[1]);
+	responder.pid = atol(argv[2]);
+	redis = atol(argv[3]);
+	polls = atoi(argv[4]);
+	rounds = atoi(argv[5]);
 	if (polls < WOKEN || rounds < 1 || rounds > 64)
 		return 2;
 	raise_descriptors();
 	epoll = epoll_create1(0);
+	epoll_bare = epoll_create1(0);
 	all = calloc((size_t)polls, sizeof(*all));
-	if (all == NULL || epoll < 0)
+	others = calloc(WOKEN, sizeof(*others));
+	if (all == NULL || others == NULL || epoll < 0 || epoll_bare < 0)
 		die("setup");
+	begin_bare(others, epoll_bare);
 	for (int i = 0; i < polls; i++)
 		sign_in(&all[i], i, i < WOKEN);
 	for (int i = 0; i < polls; i++)
@@ -333,22 +441,31 @@ main(int argc, char **argv)
 		alone_wall[i] = r.wall;
 		alone_cpu[i] = r.cpu;
 	}
-	before = rss_bytes(responder);
+	before = rss_bytes(responder.pid);
 	for (int i = 0; i < polls; i++) {
 		begin_poll(&all[i], epoll);
 		if (i % RAMP == 0)
 			settle(&all[0]);
 	}
 	operations(&all[0]); /* behind them: all are parked */
-	after = rss_bytes(responder);
+	after = rss_bytes(responder.pid);
 	for (int i = 0; i < rounds; i++) {
 		struct rate r = operations(&all[0]);
 
 		beside_wall[i] = r.wall;
 		beside_cpu[i] = r.cpu;
 	}
-	for (int i = 0; i < rounds; i++)
-		woken[i] = wake(epoll, &all[0]);
+	for (int i = 0; i < rounds; i++) {
+		struct cost c = wake(epoll, &all[0], redis);
+
+		woken[i] = c.server;
+		woken_redis[i] = c.redis;
+		server = &bare_loop;
+		woken_bare[i] = wake(epoll_bare, &others[0], redis).server;
+		server = &responder;
+	}
+	kill((pid_t)bare_loop.pid, SIGKILL);
+	waitpid((pid_t)bare_loop.pid, NULL, 0);
 	printf("polls %d\n", polls);
 	printf("rss_bytes_each %.0f\n", (double)(after - before) / polls);
 	printf("operations_alone_per_s %.0f\n", median(alone_wall, rounds));
@@ -356,6 +473,9 @@ main(int argc, char **argv)
 	printf("operation_alone_us %.2f\n", median(alone_cpu, rounds));
 	printf("operation_beside_us %.2f\n", median(beside_cpu, rounds));
 	printf("wake_us_each %.2f\n", median(woken, rounds));
+	printf("wake_bare_us_each %.2f\n", median(woken_bare, rounds));
+	printf("wake_redis_us_each %.2f\n", median(woken_redis, rounds));
 	free(all);
+	free(others);
 	return 0;
 }

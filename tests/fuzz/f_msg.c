@@ -29,7 +29,8 @@ check_string(struct span s)
 	buf_clear(&b);
 }
 
-static void
+/* Takes m; gives what is left of it. */
+static struct msg *
 run(struct msg *m, const struct conf *conf, bool http)
 {
 	struct request q = { .msg = m, .conf = conf };
@@ -37,7 +38,7 @@ run(struct msg *m, const struct conf *conf, bool http)
 
 	q.op = op_find(msg_type(m));
 	if (q.op == NULL)
-		return;
+		return m;
 	q.actor.via = http ? VIA_HTTP : VIA_WEBSOCKET;
 	memcpy(q.actor.user, USER, sizeof(USER));
 	memcpy(q.actor.session, USER, sizeof(USER));
@@ -51,6 +52,7 @@ run(struct msg *m, const struct conf *conf, bool http)
 	buf_clear(&q.own);
 	buf_clear(&q.since);
 	poll_clear(&q.poll);
+	return q.msg;
 }
 
 int
@@ -87,7 +89,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		msg_int(m, "limit", &n);
 		msg_bool(m, "online", &b);
 		msg_top_string(m, "sessionUUID", &s);
-		run(m, &conf, (way & 2) != 0);
+		m = run(m, &conf, (way & 2) != 0);
 		break;
 	default:
 		if (m != NULL)

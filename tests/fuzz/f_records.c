@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What a web server, or whoever got to its socket, sends: FastCGI records,
- * and the parameters that libfcgi makes of those that we let through. The
- * first byte is the size of the pieces that they come in. */
+ * and the parameters of those that we let through. The first byte is the size
+ * of the pieces that they come in. */
+#include <stdlib.h>
+
 #include "fuzz.h"
 #include "limit.h"
-#include "parse.h"
+#include "params.h"
 #include "records.h"
 
 static enum records_status
@@ -21,24 +23,15 @@ feed(struct records *r, struct span in, size_t size)
 	return r->status;
 }
 
-/* libfcgi takes what we hand it, and finds in it what stood there. */
+/* The parameters of what we let through are whole. */
 static void
 check_request(const struct records *r)
 {
-	static struct parse *parse;
-	struct buf out = { 0 };
-	struct parsed d;
+	char **params = params_read(buf_peek(&r->params));
 
-	if (parse == NULL)
-		parse = parse_new();
-	HOLDS(parse != NULL);
-	records_request(r, &out);
-	HOLDS(!out.oom && out.n <= RECORDS_REQUEST_MAX);
-	HOLDS(parse_request(parse, buf_peek(&out), &d));
-	HOLDS(span_eq(buf_peek(&d.body), buf_peek(&r->body)));
-	param(d.params, "REQUEST_METHOD");
-	parsed_clear(&d);
-	buf_clear(&out);
+	HOLDS(params != NULL);
+	param(params, "REQUEST_METHOD");
+	free(params);
 }
 
 int

@@ -7,6 +7,7 @@
 
 #include "fuzz.h"
 #include "op.h"
+#include "reply.h"
 
 #define USER "11111111-2222-4333-8444-555555555555"
 #define KEY USER ".AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -52,6 +53,7 @@ render(unsigned which, const struct answer *a)
 
 	HOLDS(msg_parse(span_of(messages[which % MESSAGES]), NULL, &q.msg) ==
 	    ERR_NONE);
+	op_take_id(&q);
 	q.op = op_find(msg_type(q.msg));
 	if (q.op != NULL) {
 		q.actor.via = which & 128 ? VIA_HTTP : VIA_WEBSOCKET;
@@ -94,13 +96,17 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct store s;
+	static struct reply_room *room;
 	struct answer a = { 0, s.words };
 	redisReader *reader;
 	void *reply = NULL;
 
 	if (size < 1 || claims_much(data + 1, size - 1) || sodium_init() < 0)
 		return 0;
-	reader = redisReaderCreate();
+	if (room == NULL)
+		room = reply_room_new();
+	HOLDS(room != NULL);
+	reader = reply_reader(room);
 	HOLDS(reader != NULL);
 	buf_reset(&s.numbers);
 	if (redisReaderFeed(reader, (const char *)data + 1, size - 1) ==
@@ -114,8 +120,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (a.n > 0 && !span_is(a.v[0], "E"))
 			render(data[0], &a);
 	}
-	if (reply != NULL)
-		freeReplyObject(reply);
 	redisReaderFree(reader);
+	reply_done(room);
 	return 0;
 }
