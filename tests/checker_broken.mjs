@@ -10,7 +10,7 @@ const seed = Number(process.env.PALAVER_SEED ?? Math.floor(Math.random() * 2 ** 
 console.log(`# PALAVER_SEED=${seed}`);
 const NTH = 40; // message of a program
 // Who is not cut off cannot make good by cursor what was broken.
-const calm = { members: 8, gap: 100, shares: { burst: 20, cut: 0, hasty: 0, switch: 0 } };
+const calm = { members: 8, gap: 100, shares: { burst: 20, cut: 0, hasty: 0, stall: 0, switch: 0 } };
 
 await startRedis();
 const sound = await check({ seed, seconds: 2, ...calm });
@@ -27,4 +27,6 @@ for (const [order, fault] of [['drop', 'dropped'], ['double', 'doubled'], ['swap
   const by = faults.map((f) => `${f.what} by ${/^m[0145],/.test(f.text) ? 'WebSocket' : 'long-poll'}`).sort().join();
   is(by, `${fault} by WebSocket,${fault} by long-poll`, `the checker says ${fault}, once each`);
 }
+const { faults } = await check({ seed, seconds: 2, ...calm, shares: { ...calm.shares, repeat: 60 }, outages: ['UUIDs forgotten'], every: 300 });
+is([...new Set(faults.map((f) => f.what))].sort().join(), 'answers differ,doubled,stored twice', 'what was sent again after its UUID was forgotten is stored twice');
 await end();

@@ -23,6 +23,7 @@ function clean() {
   }
   const members = ['a', 'b', 'c'].map((name, k) => ({
     name,
+    channels: ['', 'named'],
     records: Object.entries(logs).flatMap(([channel, log]) => [
       { kind: 'joined', channel, seq: k },
       ...log.slice(k).flatMap((m, i) => [...(i === 2 ? [{ kind: 'resumed', channel, recovered: true }] : []), { kind: 'message', channel, ...m }]),
@@ -73,6 +74,7 @@ is(changed((h) => {
   [one.began, one.answers, two.began, two.answers] = [two.began, [{ ...one.answers[0], at: two.answers[0].at }], one.began, [{ ...two.answers[0], at: one.answers[0].at }]];
 }), 'overtaken', 'one stored before what was acknowledged before it was sent');
 is(changed((h) => { a(h).unshift(a(h).splice(nth(h, 0), 1)[0]); }), 'before the join,dropped', 'one before the join');
+is(changed((h) => { h.members[0].records = []; }), 'never joined,never joined', 'a member who got nothing at all');
 is(changed((h) => { a(h).find((r) => r.kind === 'resumed').recovered = false; }), 'not recovered', 'a resume that is not recovered');
 
 // A plan that loses data: a gap is fine where the member was told of it.

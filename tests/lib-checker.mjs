@@ -3,9 +3,10 @@
 // the Redis that there is, members who do what the plan says, and what the
 // judge has to say of it all.
 import http from 'node:http';
-import { existsSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
-import { start, startNginx, stop, until, post, work } from './lib.mjs';
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { start, startNginx, startRedis, stop, until, post, work } from './lib.mjs';
 import { judge } from './lib-judge.mjs';
 import { plan as planOf, random } from './lib-plan.mjs';
 import { Member, channelOf, pause } from './lib-clients.mjs';
@@ -13,12 +14,15 @@ import { Member, channelOf, pause } from './lib-clients.mjs';
 const build = process.env.PALAVER_BUILD;
 export const BRIDGE = `${build}/bridge/palaver-bridge`;
 export const RESPONDER = `${build}/fcgi/palaver.fcgi`;
+/** What a Redis needs to be there again, whole, after it was killed. */
+export const KEEPS = ['--appendonly', 'yes', '--appendfsync', 'always'];
 const LIMITS = { PALAVER_MESSAGE_RATE: '0', PALAVER_SIGN_IN_RATE: '0', PALAVER_ADDRESS_CONNECTIONS: '0', PALAVER_USER_POLLS: '1000' };
 let runs = 0;
 
 /** Whether fn came true within ms. */
 const comes = (fn, ms) => until('', fn, ms).then(() => true, () => false);
 
+const redis = (...args) => execFileSync('redis-cli', ['-s', `${work}/redis.sock`, ...args]);
 const healthy = (socketPath) => new Promise((resolve) => {
   http.get({ socketPath, path: '/health' }, (r) => {
     r.resume();
@@ -59,7 +63,12 @@ class Servers {
   async befall({ what, which }) {
     const pick = (list) => list[which % list.length];
     if (what === 'pub/sub cut') {
-      execFileSync('redis-cli', ['-s', `${work}/redis.sock`, 'client', 'kill', 'type', 'pubsub']);
+      redis('client', 'kill', 'type', 'pubsub');
+    } else if (what === 'UUIDs forgotten') {
+      redis('eval', "for _, k in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', k) end", '0', `${this.prefix}:*}:d:*`);
+    } else if (what === 'Redis killed') {
+      await stop('redis', 'SIGKILL');
+      await startRedis(...KEEPS);
     } else if (what === 'bridge killed' || what === 'responder killed') {
       const name = pick(what === 'bridge killed' ? this.bridges : this.responders);
       await stop(name, 'SIGKILL');
@@ -112,6 +121,7 @@ async function carryOut(plan, members, servers) {
       await till(step.at);
       if (step.messages) for (const m of step.messages) member.send(m);
       if (step.what === 'repeat') member.repeat(step.of);
+      if (step.what === 'stall') member.stall(step.still);
       if (step.what === 'hasty') await pause(step.after);
       if (step.what === 'cut' || step.what === 'hasty') member.cut(step);
       if (step.what === 'switch') member.switch(step);
@@ -149,20 +159,20 @@ export async function check({ bridges = [BRIDGE, BRIDGE], responders = Array(4).
   const members = plan.members.map((m) => new Member(m, users[m.user], channelsOf(m, users), run, random(plan.seed, `${m.name} by chance`)));
   const lives = await carryOut(plan, members, servers);
 
-  const faults = [];
-  const quiet = await comes(() => members.every((m) => m.quiet), settle);
-  if (!quiet) faults.push({ what: 'no answer', text: `${members.filter((m) => !m.quiet).map((m) => m.name).join()} wait for one` });
+  // Behind the last message of each channel nothing of before can come.
+  const sender = new Map(members.flatMap((m) => m.channels.map((c, n) => [c.name, { m, n }])));
+  const quiet = () => comes(() => members.every((m) => m.quiet), settle);
+  await quiet();
+  for (const { m, n } of sender.values()) m.send({ channel: n, uuid: randomUUID(), text: 'the end' });
+  await quiet();
+  const faults = members.filter((m) => !m.quiet).map((m) => ({ what: 'no answer', text: `${m.name} waits for one` }));
   const logs = {};
-  for (const m of members) {
-    for (const c of m.channels) logs[c.name] ??= await history(url, m.key, c.payload);
-  }
+  for (const [name, { m, n }] of sender) logs[name] = await history(url, m.key, m.channels[n].payload);
   const all = (m) => m.channels.every((c) => m.last.get(c.name) >= (logs[c.name].at(-1)?.seq ?? 0));
   await comes(() => members.every(all), settle);
-  // What comes beyond the end would be wrong, and shows only after a while.
-  await pause(200);
   for (const m of members) m.over();
   await Promise.all(lives);
-  faults.push(...judge({ members, sends: run.sends, logs, lossy }));
+  faults.push(...judge({ members: members.map((m) => ({ ...m, channels: m.channels.map((c) => c.name) })), sends: run.sends, logs, lossy }));
   for (const text of [...members.flatMap((m) => m.complaints), ...await servers.endAll()]) faults.push({ what: 'complaint', text });
   return {
     faults,
@@ -172,6 +182,8 @@ export async function check({ bridges = [BRIDGE, BRIDGE], responders = Array(4).
       messages: { ws: sum(members, (c) => c.messages.ws), poll: sum(members, (c) => c.messages.poll) },
       resumes: { ws: sum(members, (c) => c.resumes.ws), poll: sum(members, (c) => c.resumes.poll) },
       switches: sum(members, (c) => c.switches),
+      pages: sum(members, (c) => c.pages), // resumes of more than one page
+      gaps: sum(members, (c) => c.gaps),   // that were told of
       outages: plan.outages.length,
     },
   };

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The clients of the checker: a member reads by WebSocket or by long-poll, goes
-// on by cursor after whatever happens, on either, and repeats with the same
-// UUID what was not acknowledged. It records what it gets and judges nothing.
+// The clients of the checker: a member reads by WebSocket (signed in by itself,
+// or over HTTP) or by long-poll, goes on by cursor after whatever happens, on
+// either, and repeats with the same UUID what was not acknowledged. It records
+// what it gets and judges nothing.
 import WebSocket from 'ws';
 
 export const pause = (ms) => new Promise((r) => setTimeout(r, ms));
@@ -23,18 +24,41 @@ const cutOff = (why) => new Failed({ code: 0, error: why });
 /** Of a message: general '', a name, or the two of a private one. */
 export const channelOf = (m) => m.channel || (m.RecipientUUID && [m.SenderUUID, m.RecipientUUID].sort().join(' '));
 
+/** A request over HTTP, of a session where one is named. */
+async function request(member, signal, type, payload, sessionUUID) {
+  let status;
+  let body;
+  try {
+    const r = await fetch(`${member.run.url}/api/${type}`, {
+      method: 'POST', signal, headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ accessKey: member.key, sessionUUID, [type]: payload }),
+    });
+    status = r.status;
+    body = await r.text();
+  } catch (e) {
+    throw cutOff(e.message);
+  }
+  if (!body.startsWith('{')) throw cutOff(`status ${status}`); // the web server's own
+  const reply = JSON.parse(body);
+  if (reply.error) throw new Failed(reply.error);
+  return reply[reply.type];
+}
+
 /** One WebSocket of a member, from its opening to its end. */
 class Socket {
   kind = 'ws';
   #asks = new Map(); // id -> {resolve, reject, on}
   #ids = 0;
+  #held = null;      // events that wait for a reply that comes by another way
+  #gone = new AbortController();
 
-  constructor(member, url) {
+  constructor(member) {
     this.member = member;
-    this.ws = new WebSocket(url, { perMessageDeflate: false, handshakeTimeout: 10000 });
+    this.ws = new WebSocket(member.r.pick(member.run.socketUrls), { perMessageDeflate: false, handshakeTimeout: 10000 });
     this.ended = new Promise((_, reject) => {
       this.ws.on('close', (code) => {
         const e = cutOff(`closed ${code}`);
+        this.#gone.abort();
         for (const a of this.#asks.values()) a.reject(e);
         reject(e);
       });
@@ -55,9 +79,10 @@ class Socket {
   }
 
   #take(frame) {
-    if (frame.type === 'ready') this.opened();
-    if (frame.cursor) this.member.event(frame);
+    if (frame.type === 'ready') this.opened(frame.ready);
     if (frame.type === 'error' && !frame.id) this.member.complain(`an error to nothing: ${frame.error.code}`);
+    if (frame.cursor && this.#held) this.#held.push(frame);
+    else if (frame.cursor) this.member.event(frame);
     const asked = this.#asks.get(frame.id);
     if (!asked) return;
     this.#asks.delete(frame.id);
@@ -69,18 +94,43 @@ class Socket {
     }
   }
 
+  /** Signs in and joins by itself. */
+  #begin(since) {
+    const m = this.member;
+    return Promise.all([
+      this.#ask('signIn', { accessKey: m.key, since }, (r) => m.signedIn(r)),
+      ...m.joins(since).map(({ c, payload }) => this.#ask('channelJoin', payload, (r) => m.joined(c, r))),
+    ]);
+  }
+
+  /** Is signed in and joined over HTTP, where the replies overtake nothing. */
+  async #attach(since, sessionUUID) {
+    const m = this.member;
+    const post = (type, payload) => request(m, this.#gone.signal, type, payload, sessionUUID);
+    this.#held = [];
+    m.signedIn(await post('signIn', { since }));
+    for (const { c, payload } of m.joins(since)) m.joined(c, await post('channelJoin', payload));
+    const held = this.#held;
+    this.#held = null;
+    for (const frame of held) m.event(frame);
+  }
+
   async follow() {
     const m = this.member;
-    await Promise.race([this.ended, new Promise((resolve) => { this.opened = resolve; })]);
-    const since = m.since();
-    await this.#ask('signIn', { accessKey: m.key, since }, (r) => m.signedIn(r));
-    await Promise.all(m.channels.map((c) => this.#ask('channelJoin', { ...c.payload, limit: m.page(), since: c.joined ? since : undefined }, (r) => m.joined(c, r))));
+    const { sessionUUID } = await Promise.race([this.ended, new Promise((resolve) => { this.opened = resolve; })]);
+    await (m.r.below(4) ? this.#begin(m.since()) : this.#attach(m.since(), sessionUUID));
     m.ready(this);
     await this.ended;
   }
 
   publish(payload) {
     return this.#ask('channelMessage', payload);
+  }
+
+  async stall(ms) {
+    this.ws.pause();
+    await pause(ms);
+    this.ws.resume();
   }
 
   cut(well) {
@@ -94,34 +144,22 @@ class Poll {
   kind = 'poll';
   #gone = new AbortController();
 
-  constructor(member, url) {
+  constructor(member) {
     this.member = member;
-    this.url = url;
   }
 
-  async #post(type, payload, sessionUUID) {
-    let r;
-    try {
-      r = await fetch(`${this.url}/api/${type}`, {
-        method: 'POST', signal: this.#gone.signal, headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ accessKey: this.member.key, sessionUUID, [type]: payload }),
-      });
-      r = { status: r.status, body: await r.text() };
-    } catch (e) {
-      throw cutOff(e.message);
-    }
-    if (!r.body.startsWith('{')) throw cutOff(`status ${r.status}`); // the web server's own
-    const reply = JSON.parse(r.body);
-    if (reply.error) throw new Failed(reply.error);
-    return reply[reply.type];
+  #post(type, payload, sessionUUID) {
+    return request(this.member, this.#gone.signal, type, payload, sessionUUID);
   }
 
+  /** A session of its own. What it missed comes by the joins or by the polls. */
   async #begin() {
     const m = this.member;
-    const { sessionUUID } = await this.#post('signIn', {});
-    for (const c of m.channels) {
-      const reply = await this.#post('channelJoin', { ...c.payload, limit: m.page() }, sessionUUID);
-      if (!c.joined) m.joined(c, reply); // else the first poll goes on from where it stands
+    const since = m.r.below(2) ? m.since() : undefined;
+    const { sessionUUID } = await this.#post('signIn', { since });
+    for (const { c, payload } of m.joins(since)) {
+      const reply = await this.#post('channelJoin', payload, sessionUUID);
+      if (!c.joined || since) m.joined(c, reply);
     }
     m.session = sessionUUID;
   }
@@ -144,6 +182,9 @@ class Poll {
     return this.#post('channelMessage', payload);
   }
 
+  /** A poll is always read: there is not more than was asked for. */
+  stall() {}
+
   cut() {
     this.#gone.abort();
   }
@@ -153,7 +194,7 @@ class Poll {
 export class Member {
   records = [];
   complaints = [];      // what should not be, and is no record
-  counts = { resumes: { ws: 0, poll: 0 }, switches: 0, repeats: 0, messages: { ws: 0, poll: 0 } };
+  counts = { resumes: { ws: 0, poll: 0 }, switches: 0, repeats: 0, gaps: 0, pages: 0, messages: { ws: 0, poll: 0 } };
   session = '';         // over HTTP; kept from one Poll to the next
   last = new Map();     // channel -> the latest seq
   #current = null;      // transport
@@ -176,15 +217,15 @@ export class Member {
     this.channels = channels.map((c) => ({ ...c, joined: false }));
   }
 
-  /** Messages that a join is to give at most. */
-  page() {
-    return 1 + this.r.below(100);
+  /** What joins its channels, or joins them again since its places. */
+  joins(since) {
+    return this.channels.map((c) => ({ c, payload: { ...c.payload, limit: 1 + this.r.below(100), since: c.joined ? since : undefined } }));
   }
 
   /** Stays connected until it is over. */
   async live() {
     while (!this.#over) {
-      this.#current = this.via === 'ws' ? new Socket(this, this.r.pick(this.run.socketUrls)) : new Poll(this, this.run.url);
+      this.#current = this.via === 'ws' ? new Socket(this) : new Poll(this);
       await this.#current.follow().catch((e) => {
         if (!PASSING.has(e.code) && e.code !== UNSIGNED) this.complain(e.stack);
       });
@@ -218,6 +259,11 @@ export class Member {
     const mine = this.run.sends.filter((s) => s.sender === this.uuid && s.answers.length);
     const s = mine[Math.floor(of * mine.length)];
     if (s && this.channels.some((c) => c.name === s.channel)) this.#want(s);
+  }
+
+  /** Reads nothing for some ms. */
+  stall(ms) {
+    this.#current.stall(ms);
   }
 
   cut({ away, fresh, well }) {
@@ -279,7 +325,7 @@ export class Member {
   /** A reply to channelJoin: the first begins the channel, any other goes on. */
   joined(c, reply) {
     if (c.joined) {
-      this.records.push({ kind: 'resumed', channel: c.name, recovered: reply.recovered });
+      this.resumed(reply, { channel: c.name });
       for (const m of reply.messages) this.#message(m);
     } else {
       const seq = reply.messages.at(-1)?.seq ?? 0;
@@ -300,8 +346,10 @@ export class Member {
     return reply;
   }
 
-  resumed({ recovered }) {
-    this.records.push({ kind: 'resumed', recovered });
+  resumed({ recovered, more }, of = {}) {
+    this.records.push({ kind: 'resumed', ...of, recovered });
+    if (!recovered) this.counts.gaps += 1;
+    if (more) this.counts.pages += 1;
   }
 
   /** Notices are no matter of record, and need not be gone on from. */

@@ -3,7 +3,8 @@
 // acknowledged, and what the channels hold in the end. It asks nobody and says
 // all that is wrong.
 //
-// A record of a member, in the order in which it came:
+// A member has a name, the channels that it reads, and records, in the order in
+// which they came:
 //   { kind: 'joined', channel, seq }         follows all that is behind seq
 //   { kind: 'resumed', channel, recovered }  went on by cursor; no channel: all
 //   { kind: 'message', channel, seq, uuid, sender, text }
@@ -12,6 +13,7 @@
 // A log: all messages that a channel holds in the end, as they are stored.
 
 const same = (a, b) => a.uuid === b.uuid && a.sender === b.sender && a.text === b.text;
+const of = (channel) => channel || 'general';
 const who = (m) => `${m.sender} ${m.uuid}`;
 
 /** Contiguous from 1 on (or, when the plan lost some, from wherever), each
@@ -20,11 +22,11 @@ function judgeLog(channel, log, sent, lossy, fault) {
   const seqOf = new Map();
   log.forEach((m, i) => {
     const wanted = i ? log[i - 1].seq + 1 : 1;
-    if (m.seq !== wanted && (i || !lossy)) fault('hole in the log', `${channel}: ${m.seq} stands where ${wanted} should`);
-    if (seqOf.has(who(m))) fault('stored twice', `${channel}: ${who(m)} is ${seqOf.get(who(m))} and ${m.seq}`);
+    if (m.seq !== wanted && (i || !lossy)) fault('hole in the log', `${of(channel)}: ${m.seq} stands where ${wanted} should`);
+    if (seqOf.has(who(m))) fault('stored twice', `${of(channel)}: ${who(m)} is ${seqOf.get(who(m))} and ${m.seq}`);
     else seqOf.set(who(m), m.seq);
     const s = sent.get(who(m));
-    if (!s || s.channel !== channel || s.text !== m.text) fault('stray', `${channel}: ${m.seq}, ${who(m)}, was not sent like this`);
+    if (!s || s.channel !== channel || s.text !== m.text) fault('stray', `${of(channel)}: ${m.seq}, ${who(m)}, was not sent like this`);
   });
   return seqOf;
 }
@@ -37,16 +39,16 @@ function judgeSends(sends, logs, seqsOf, lossy, fault) {
     if (!s.answers.length) continue;
     const { seq } = s.answers[0];
     const log = logs[s.channel] ?? [];
-    if (s.answers.some((a) => a.seq !== seq || a.uuid !== s.uuid)) fault('answers differ', `${s.channel}: ${who(s)} got ${JSON.stringify(s.answers)}`);
+    if (s.answers.some((a) => a.seq !== seq || a.uuid !== s.uuid)) fault('answers differ', `${of(s.channel)}: ${who(s)} got ${JSON.stringify(s.answers)}`);
     const trimmed = lossy && (!log.length || seq < log[0].seq);
-    if (!trimmed && seqsOf[s.channel]?.get(who(s)) !== seq) fault('acknowledged and missing', `${s.channel}: ${who(s)} was acknowledged as ${seq}`);
+    if (!trimmed && seqsOf[s.channel]?.get(who(s)) !== seq) fault('acknowledged and missing', `${of(s.channel)}: ${who(s)} was acknowledged as ${seq}`);
     if (!placed.has(s.channel)) placed.set(s.channel, []);
     placed.get(s.channel).push({ seq, began: s.began, at: s.answers[0].at });
   }
   for (const [channel, all] of placed) {
     let latest = { began: 0 };
     for (const s of all.sort((a, b) => a.seq - b.seq)) {
-      if (s.at < latest.began) fault('overtaken', `${channel}: ${s.seq} was acknowledged before ${latest.seq} was sent`);
+      if (s.at < latest.began) fault('overtaken', `${of(channel)}: ${s.seq} was acknowledged before ${latest.seq} was sent`);
       if (s.began > latest.began) latest = s;
     }
   }
@@ -62,19 +64,19 @@ function judgeChannel(name, channel, records, log, lossy, fault) {
   let last = null;
   let lost = false;
   const missing = (to) => {
-    for (let q = from + 1; q < to; q += 1) if (!seen.has(q)) fault('dropped', `${name}, ${channel}: ${q} never came${at.has(q) ? '' : ', and is not stored'}`);
+    for (let q = from + 1; q < to; q += 1) if (!seen.has(q)) fault('dropped', `${name}, ${of(channel)}: ${q} never came${at.has(q) ? '' : ', and is not stored'}`);
   };
   for (const r of records) {
     if (r.kind === 'joined') {
-      if (from !== null) fault('joined anew', `${name}, ${channel}: at ${r.seq} after ${last}`);
+      if (from !== null) fault('joined anew', `${name}, ${of(channel)}: at ${r.seq} after ${last}`);
       from = last = r.seq;
     } else if (r.kind === 'resumed') {
-      if (from === null) fault('resumed before it joined', `${name}, ${channel}`);
-      if (!r.recovered && !lossy) fault('not recovered', `${name}, ${channel}: behind ${last}`);
+      if (from === null) fault('resumed before it joined', `${name}, ${of(channel)}`);
+      if (!r.recovered && !lossy) fault('not recovered', `${name}, ${of(channel)}: behind ${last}`);
       lost ||= !r.recovered && lossy;
     } else {
       if (from === null) {
-        fault('before the join', `${name}, ${channel}: ${r.seq}`);
+        fault('before the join', `${name}, ${of(channel)}: ${r.seq}`);
         continue;
       }
       if (lost && r.seq > last) {
@@ -82,16 +84,17 @@ function judgeChannel(name, channel, records, log, lossy, fault) {
         from = r.seq - 1;
         lost = false;
       }
-      if (seen.has(r.seq)) fault('doubled', `${name}, ${channel}: ${r.seq} came again after ${last}`);
-      else if (r.seq <= last) fault('swapped', `${name}, ${channel}: ${r.seq} came after ${last}`);
-      if (uuids.has(who(r)) && uuids.get(who(r)) !== r.seq) fault('doubled', `${name}, ${channel}: ${who(r)} came as ${uuids.get(who(r))} and ${r.seq}`);
-      if (at.has(r.seq) ? !same(at.get(r.seq), r) : !lossy) fault('differs', `${name}, ${channel}: ${r.seq} is ${who(r)}, stored is ${at.has(r.seq) ? who(at.get(r.seq)) : 'nothing'}`);
+      if (seen.has(r.seq)) fault('doubled', `${name}, ${of(channel)}: ${r.seq} came again after ${last}`);
+      else if (r.seq <= last) fault('swapped', `${name}, ${of(channel)}: ${r.seq} came after ${last}`);
+      if (uuids.has(who(r)) && uuids.get(who(r)) !== r.seq) fault('doubled', `${name}, ${of(channel)}: ${who(r)} came as ${uuids.get(who(r))} and ${r.seq}`);
+      if (at.has(r.seq) ? !same(at.get(r.seq), r) : !lossy) fault('differs', `${name}, ${of(channel)}: ${r.seq} is ${who(r)}, stored is ${at.has(r.seq) ? who(at.get(r.seq)) : 'nothing'}`);
       seen.add(r.seq);
       uuids.set(who(r), r.seq);
       last = Math.max(last, r.seq);
     }
   }
-  if (from !== null && !lost) missing((log.at(-1)?.seq ?? from) + 1);
+  if (from === null) fault('never joined', `${name}, ${of(channel)}`);
+  else if (!lost) missing((log.at(-1)?.seq ?? from) + 1);
 }
 
 /** @returns {{what: string, text: string}[]} what is wrong; lossy: the plan
@@ -103,7 +106,7 @@ export function judge({ members, sends, logs, lossy = false }) {
   const seqsOf = Object.fromEntries(Object.entries(logs).map(([channel, log]) => [channel, judgeLog(channel, log, sent, lossy, fault)]));
   judgeSends(sends, logs, seqsOf, lossy, fault);
   for (const m of members) {
-    for (const channel of new Set(m.records.filter((r) => 'channel' in r).map((r) => r.channel))) {
+    for (const channel of new Set([...m.channels, ...m.records.filter((r) => 'channel' in r).map((r) => r.channel)])) {
       judgeChannel(m.name, channel, m.records.filter((r) => r.channel === channel || !('channel' in r)), logs[channel] ?? [], lossy, fault);
     }
   }

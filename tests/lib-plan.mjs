@@ -27,7 +27,7 @@ function uuid(r) {
 
 /** What a member does, each with a weight. Those that only read by one
  * transport do not switch. */
-const SHARES = { send: 56, burst: 8, repeat: 10, hasty: 10, cut: 10, switch: 24 };
+const SHARES = { send: 56, burst: 8, repeat: 10, hasty: 10, cut: 10, stall: 6, switch: 24 };
 
 function steps(r, member, { seconds, gap, shares, resumes }) {
   const cut = resumes.includes(member.via);
@@ -37,7 +37,9 @@ function steps(r, member, { seconds, gap, shares, resumes }) {
     let at = r() * whole;
     return can.find(([, weight]) => (at -= weight) < 0)?.[0] ?? 'send';
   };
-  const message = (n) => ({ channel: r.below(member.channels.length), uuid: uuid(r), text: `${member.name} ${n}` });
+  // Some are long, with characters of one, two and four bytes.
+  const text = (n) => `${member.name} ${n}${r.below(8) ? '' : ` ${'xö😀'.repeat(r.below(1000))}.`}`;
+  const message = (n) => ({ channel: r.below(member.channels.length), uuid: uuid(r), text: text(n) });
   const out = [];
   let sent = 0;
   for (let at = member.begins + gap * r(); at < seconds * 1000; at += -Math.log(1 - r()) * gap) {
@@ -45,10 +47,11 @@ function steps(r, member, { seconds, gap, shares, resumes }) {
     const s = { at: Math.round(at), what };
     if (what === 'send' || what === 'hasty') s.messages = [message(sent++)];
     if (what === 'burst') s.messages = Array.from({ length: 2 + r.below(8) }, () => message(sent++));
+    if (what === 'stall') s.still = Math.min(r.pick([100, 1000, 6000]) * r(), seconds * 1000 - at); // ms
     if (what === 'repeat') s.of = r();            // which of those sent so far
     if (what === 'hasty') s.after = r.below(12);  // ms until the cut
     if (what === 'cut' || what === 'switch' || what === 'hasty') {
-      s.away = r.below(4) ? r.below(300) : r.below(2000); // ms
+      s.away = Math.min(r.pick([0, 300, 300, 300, 300, 300, 2000, 8000]) * r(), seconds * 1000 - at); // ms
       s.fresh = r.below(2) === 0; // a new session over HTTP, not the one before
       s.well = r.below(3) === 0;  // says good-bye first
     }
