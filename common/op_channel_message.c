@@ -38,6 +38,7 @@ build(struct request *q)
 	call_uint(&q->call, q->conf->history_bytes);
 	call_uint(&q->call, (uint64_t)q->conf->repeat_life * 1000);
 	call_uint(&q->call, LIMIT_REPEATS);
+	call_str(&q->call, q->actor.session);
 	if (json.oom)
 		q->call.text.oom = true;
 	buf_clear(&json);
@@ -49,12 +50,15 @@ render(struct request *q, const struct answer *a)
 {
 	struct span id = q->id, payload;
 
-	if (a->n != 3)
+	if (a->n != 4)
 		return op_fail(q, ERR_FAULT, NULL);
 	q->effect.kind = EFFECT_SENT;
 	q->effect.channel = q->channel;
 	if (q->actor.via == VIA_WEBSOCKET) {
-		buf_span(&q->own, a->v[1]);
+		/* A bridge may not know yet of a join over HTTP: the message
+		 * comes from where that one began. */
+		if (!span_is(a->v[3], "1"))
+			buf_span(&q->own, a->v[1]);
 		if (id.p != NULL) {
 			frame_begin(&q->reply, "ack", id);
 			buf_fmt(&q->reply, "{\"UUID\":\"%s\",\"seq\":%.*s}}",

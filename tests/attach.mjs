@@ -99,6 +99,24 @@ is((await post(url, 'channelJoin', { sessionUUID: bob.uuid, accessKey: ann.key }
 const nobody = await waiting(1);
 is((await does('channelJoin', { uuid: nobody.uuid, key: ann.key })).error.code, 4, "nor can nobody's");
 
+// A message behind a join of which the bridge has not heard yet.
+const quick = await waiting(2);
+quick.key = (await signIn('quick', { sessionUUID: quick.uuid })).authorized.accessKey;
+await quick.next('authorized');
+const said = [];
+for (let n = 0; n < 5; n += 1) {
+  const channel = `quick${n}`;
+  await cli('CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await does('channelJoin', quick, { channel });
+  for (const message of [`${n} first`, `${n} last`]) {
+    said.push(message);
+    await quick.ask({ type: 'channelMessage', id: message, channelMessage: { channel, message } }, 'ack');
+  }
+  await until('the message', () => messages(quick).includes(`${n} last`));
+}
+// What came twice did so before the last of the next channel.
+is(messages(quick).slice(0, -2).join(), said.slice(0, -2).join(), 'comes once');
+
 // Pub/sub breaks all the time.
 const crowd = await Promise.all(Array.from({ length: 20 }, (_, n) => waiting(1 + (n % 2))));
 let breaking = true;

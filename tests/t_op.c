@@ -241,12 +241,17 @@ main(void)
 	    "\"channelMessage\":{\"message\":\"x\",\"recipientUUID\":\"" BOB
 	    "\"}}") == STEP_CALL && arg_is(5, "p:" BOB ":" ANN) &&
 	    arg_is(6, BOB) && arg_is(9, "\"x\""), "a private message");
-	ok(ANSWER(SPAN("OK"), SPAN(FRAME), SPAN("1")) == STEP_DONE &&
+	ok(ANSWER(SPAN("OK"), SPAN(FRAME), SPAN("1"), SPAN("0")) == STEP_DONE &&
 	    strstr(q.reply.p, "\"ack\",\"id\":\"i\"") != NULL &&
 	    span_is(buf_peek(&q.own), FRAME), "is acknowledged");
+	ok(begin(VIA_WEBSOCKET, "{\"type\":\"channelMessage\",\"id\":\"i\","
+	    "\"channelMessage\":{\"message\":\"x\"}}") == STEP_CALL &&
+	    ANSWER(SPAN("OK"), SPAN(FRAME), SPAN("1"), SPAN("1")) == STEP_DONE &&
+	    q.reply.n != 0 && q.own.n == 0,
+	    "and nothing else to who is in the channel");
 	ok(begin(VIA_HTTP, "{\"type\":\"channelMessage\","
 	    "\"channelMessage\":{\"message\":\"x\"}}") == STEP_CALL &&
-	    ANSWER(SPAN("OK"), SPAN(FRAME), SPAN("1")) == STEP_DONE &&
+	    ANSWER(SPAN("OK"), SPAN(FRAME), SPAN("1"), SPAN("0")) == STEP_DONE &&
 	    span_is(buf_peek(&q.reply), "{\"type\":\"channelMessage\","
 	    "\"channelMessage\":{\"UUID\":\"u\",\"Message\":\"x\"}}"),
 	    "over HTTP the stored message is the reply");

@@ -2,9 +2,11 @@
 -- 4 user, 5 hash of the key, 6 life of a key (ms), 7 channel's
 -- scope, 8 recipient or '', 9 message's UUID, 10 '1': chosen by the client,
 -- 11 text in JSON, 12 messages kept, 13 how long (ms), 14 and 15 rate,
--- 16 bytes of messages kept, 17 ms that a UUID is known at least, 18 UUIDs known
--- OK, the stored frame, seq. A UUID that was stored before is not stored again:
--- its first frame is the answer, made anew where the history has dropped it.
+-- 16 bytes of messages kept, 17 ms that a UUID is known at least, 18 UUIDs
+-- known, 19 session or ''
+-- OK, the stored frame, seq, '1' when the session is in the channel. A UUID that
+-- was stored before is not stored again: its first frame is the answer, made
+-- anew where the history has dropped it.
 
 -- Drops UUIDs that are older than life (ms), or the oldest, down to three
 -- quarters of most.
@@ -48,6 +50,7 @@ if to ~= '' then
 	recipient = '"Recipient":' .. user_json(to, other,
 	    call('HEXISTS', SYS .. 'online', to) == 1) .. ','
 end
+local follows = tostring(call('HEXISTS', SYS .. 's:' .. ARGV[19], 'c:' .. scope))
 local sent = key(scope, ':d:' .. user)
 local sender = user_json(user, name, true)
 local pre, tail = '{"type":"channelMessage","cursor":"', '}}'
@@ -63,7 +66,7 @@ if before then
 		frame = framed(scope, e, seq, pre, mid, tail, stamp(tonumber(s),
 		    tonumber(u)))
 	end
-	return { 'OK', frame, seq }
+	return { 'OK', frame, seq, follows }
 end
 local wait = rate(P .. '{u:' .. user .. '}:r', tonumber(ARGV[14]),
     tonumber(ARGV[15]))
@@ -95,4 +98,4 @@ if to ~= '' then
 		notice('u:' .. user, '{"type":"sys","cursor":"', news)
 	end
 end
-return { 'OK', frame, tostring(seq) }
+return { 'OK', frame, tostring(seq), follows }
