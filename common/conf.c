@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "limit.h"
@@ -485,16 +486,16 @@ static bool
 read_found_file(struct conf *c)
 {
 	const char *named = getenv("PALAVER_CONFIG");
+	const char *program = (const char *)(uintptr_t)getauxval(AT_EXECFN);
+	const char *slash = program == NULL ? NULL : strrchr(program, '/');
 	char path[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
-	char *slash = n < 0 ? NULL : memrchr(path, '/', (size_t)n);
-	size_t room = slash == NULL ? 0 : sizeof(path) - (size_t)(slash - path);
 
 	if (named != NULL && *named != '\0')
 		return read_file(c, named);
-	if (room < sizeof("/palaver.conf"))
+	if (program == NULL || snprintf(path, sizeof(path), "%.*spalaver.conf",
+	    slash == NULL ? 0 : (int)(slash - program) + 1, program) >=
+	    (int)sizeof(path))
 		return true;
-	strcpy(slash, "/palaver.conf");
 	return access(path, F_OK) != 0 || read_file(c, path);
 }
 

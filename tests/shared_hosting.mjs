@@ -81,6 +81,7 @@ const log = () => readFileSync(`${base}/run/error.log`, 'utf8');
 await until('Apache', () => fetch(`${url}/`).then((r) => r.ok, () => false));
 
 const health = await (await fetch(`${url}/api/health`)).json();
+if (health.type !== 'health') console.log(log().replace(/^/gm, '# '));
 is(JSON.stringify(health), '{"type":"health","health":{"redis":"ok","eviction":"allkeys-lru"}}', 'the policy of eviction is reported');
 for (const file of ['palaver.conf', '.htaccess', 'READ-ME.txt']) is((await fetch(`${url}/${file}`)).status, 403, `${file} is not served`);
 is((await fetch(`${url}/ws`)).status, 404, 'there is no WebSocket');
