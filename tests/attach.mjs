@@ -1,22 +1,13 @@
 // SPDX-License-Identifier: MIT
 // A sign-in over HTTP signs a waiting WebSocket in, on either bridge, and acts
 // on it from then on; no outage of pub/sub loses what the bridge is told.
-import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { startRedis, startResponder, startBridge, startNginx, Client, ok, is, until, post, end, stop, work } from './lib.mjs';
+import { startTwoBridges, startRedis, startBridge, redisLater as cli, Client, ok, is, until, post, end, stop, work } from './lib.mjs';
 
-const cli = (...args) => new Promise((done) => {
-  execFile('redis-cli', ['-s', `${work}/redis.sock`, ...args], (_, out) => done(String(out).trim()));
-});
 const known = async (uuid) => await cli('EXISTS', `palaver:{sys}:s:${uuid}`) === '1';
 const env = { PALAVER_MESSAGE_RATE: '0', PALAVER_SIGN_IN_RATE: '0', PALAVER_LOG_LEVEL: 'debug', PALAVER_PRESENCE_LEASE: '3000', PALAVER_PRESENCE_GRACE: '300' };
-await startRedis();
-await startResponder('responder', env);
-await startBridge('b1', env);
-await startBridge('b2', env);
-const url = await startNginx(['responder'], ['b1', 'b2']);
-const bridge = (n) => `ws+unix://${work}/b${n}.sock:/ws`;
+const { url, bridge } = await startTwoBridges(env);
 const secrets = [];
 
 /** A connection that is nobody's; its secret. */

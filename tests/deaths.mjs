@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Many sessions that end at once: all those over HTTP of one key, and those of
 // many keys that expire within the same second.
-import { execFileSync } from 'node:child_process';
-import { startRedis, startResponder, startBridge, startNginx, Client, ok, is, until, post, end, work } from './lib.mjs';
+import { startRedis, startResponder, startBridge, startNginx, redis, Client, ok, is, until, post, end, work } from './lib.mjs';
 
 const SESSIONS = 400;
 const CHANNELS = 4;
@@ -15,7 +14,6 @@ await startRedis();
 await startResponder('responder', env);
 await startBridge('bridge', env);
 const url = await startNginx(['responder'], ['bridge']);
-const redis = (...args) => execFileSync('redis-cli', ['-s', `${work}/redis.sock`, ...args], { encoding: 'utf8' }).trim();
 const signIn = async (signIn) => (await post(url, 'signIn', { signIn })).authorized;
 /** Calls fn with 0 to n - 1, some at a time; the results. */
 async function each(n, fn) {

@@ -2,9 +2,8 @@
 // A bridge that is cut off while what is done over HTTP for its sessions is
 // dropped from its own log: whose session is no longer what its client was told
 // is closed, and comes back; the others go on.
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { startRedis, startResponder, startBridge, startNginx, signal, Client, ok, is, until, post, end, work } from './lib.mjs';
+import { startRedis, startResponder, startBridge, startNginx, redis, signal, Client, ok, is, until, post, end, work } from './lib.mjs';
 
 const PASSWORD = 'secret123';
 const env = { PALAVER_PRESENCE_LEASE: '3000', PALAVER_PRESENCE_GRACE: '60000', PALAVER_SIGN_IN_RATE: '0' };
@@ -12,7 +11,6 @@ await startRedis();
 await startResponder('responder', env);
 await startBridge('bridge', env);
 const url = await startNginx(['responder'], ['bridge']);
-const redis = (...args) => execFileSync('redis-cli', ['-s', `${work}/redis.sock`, ...args], { encoding: 'utf8' }).trim();
 
 const open = async () => {
   const c = await Client.open(`ws+unix://${work}/bridge.sock:/ws`);

@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The life of access keys, and what becomes of the sessions that signed in by
 // one when it dies: closed with 4001 within a second, on every bridge.
-import { execFile } from 'node:child_process';
-import { startRedis, startResponder, startBridge, startNginx, Client, ok, is, until, post, end, stop, work } from './lib.mjs';
+import { startTwoBridges, startResponder, startBridge, startNginx, redisLater as cli, Client, ok, is, until, post, end, stop, work } from './lib.mjs';
 
-const cli = (...args) => new Promise((done) => {
-  execFile('redis-cli', ['-s', `${work}/redis.sock`, ...args], (_, out) => done(String(out).trim()));
-});
 const PASSWORD = 'secret123';
 const BUSY = "local t = redis.call('TIME') repeat local u = redis.call('TIME') until (u[1] - t[1]) * 1000000 + u[2] - t[2] > 100000";
 const env = { PALAVER_MESSAGE_RATE: '0', PALAVER_SIGN_IN_RATE: '0', PALAVER_PRESENCE_GRACE: '60000' };
-await startRedis();
-await startResponder('responder', env);
-await startBridge('b1', env);
-await startBridge('b2', env);
-const url = await startNginx(['responder'], ['b1', 'b2']);
-const bridge = (n) => `ws+unix://${work}/b${n}.sock:/ws`;
+const { url, bridge } = await startTwoBridges(env);
 
 async function open(n, payload) {
   const c = await Client.open(bridge(n));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // For the tests in JavaScript: real servers in a temporary directory, TAP.
-import { spawn, execFileSync } from 'node:child_process';
+import { spawn, execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, openSync, readFileSync, readdirSync, rmSync, existsSync, writeFileSync, chmodSync } from 'node:fs';
 import { createServer } from 'node:net';
 import http from 'node:http';
@@ -95,6 +95,19 @@ export async function startNginx(responders, bridges, name = 'nginx', health = 2
   await until('nginx', () => fetch(`${url}/api/health`).then((r) => r.status === health, () => false));
   return url;
 }
+
+/** Redis, a responder and two bridges, b1 and b2, behind nginx: its URL, and that of a bridge's WebSocket. */
+export async function startTwoBridges(env) {
+  await startRedis();
+  await startResponder('responder', env);
+  for (const b of ['b1', 'b2']) await startBridge(b, env);
+  return { url: await startNginx(['responder'], ['b1', 'b2']), bridge: (n) => `ws+unix://${work}/b${n}.sock:/ws` };
+}
+/** What Redis answers, as text; redisLater: while the test goes on. */
+export const redis = (...args) => execFileSync('redis-cli', ['-s', `${work}/redis.sock`, ...args], { encoding: 'utf8' }).trim();
+export const redisLater = (...args) => new Promise((done) => {
+  execFile('redis-cli', ['-s', `${work}/redis.sock`, ...args], (_, out) => done(String(out).trim()));
+});
 
 export async function post(url, type, body, headers) {
   const r = await fetch(`${url}/api/${type}`, { method: 'POST', headers: { 'Content-Type': 'application/json', ...headers }, body: JSON.stringify(body) });

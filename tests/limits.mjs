@@ -2,8 +2,7 @@
 // The bounds that are settings: each at what it was set to, over HTTP and on a
 // WebSocket; and the largest replies that they allow. What they are unless they
 // are set is in contract.mjs.
-import { execFileSync } from 'node:child_process';
-import { startRedis, startResponder, startBridge, startNginx, signal, stop, Client, ok, is, until, post, end, work } from './lib.mjs';
+import { startRedis, startResponder, startBridge, startNginx, redis, signal, stop, Client, ok, is, until, post, end, work } from './lib.mjs';
 
 const open = { PALAVER_MESSAGE_RATE: '0', PALAVER_SIGN_IN_RATE: '0', PALAVER_HISTORY_BYTES: '67108864' };
 const tight = {
@@ -85,7 +84,7 @@ await post(more.url, 'channelJoin', { accessKey: ann.accessKey, sessionUUID: ann
 const send = (n) => post(more.url, 'channelMessage', { accessKey: ann.accessKey, channelMessage: { channel: 'large', message: `${LARGEST}${String(n).padStart(6, '0')}` } });
 // The bridge hears of none of them and reads its log.
 signal('wide-b', 'SIGSTOP');
-execFileSync('redis-cli', ['-s', `${work}/redis.sock`, 'CLIENT', 'KILL', 'TYPE', 'pubsub']);
+redis('CLIENT', 'KILL', 'TYPE', 'pubsub');
 for (let n = 0; n < 200; n += 10) await Promise.all(Array.from({ length: 10 }, (_, i) => send(n + i)));
 const all = (messages) => messages.length === 200 && messages.every((m, i) => m.seq === i + 1 && m.Message.startsWith(LARGEST));
 signal('wide-b', 'SIGCONT');

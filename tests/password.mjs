@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: MIT
 // password: a new one, a new key, and every other key is dead. And signIn on a
 // connection that is signed in already: the user is replaced.
-import { startRedis, startResponder, startBridge, startNginx, Client, ok, is, until, post, end, work } from './lib.mjs';
+import { startTwoBridges, Client, ok, is, until, post, end } from './lib.mjs';
 
 const OLD = 'Old-Horse-1';
 const NEW = 'New-Horse-2';
 const env = { PALAVER_MESSAGE_RATE: '0', PALAVER_SIGN_IN_RATE: '5/300', PALAVER_PRESENCE_GRACE: '500' };
-await startRedis();
-await startResponder('responder', env);
-await startBridge('b1', env);
-await startBridge('b2', env);
-const url = await startNginx(['responder'], ['b1', 'b2']);
-const bridge = (n) => `ws+unix://${work}/b${n}.sock:/ws`;
+const { url, bridge } = await startTwoBridges(env);
 
 async function open(n, username, password = OLD) {
   const c = await Client.open(bridge(n));

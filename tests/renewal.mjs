@@ -2,8 +2,7 @@
 // The session that a request over HTTP names: every request that its user may
 // make renews its lease; another user's is refused; one that is no more is an
 // error where the request acts on it, and nothing elsewhere.
-import { execFileSync } from 'node:child_process';
-import { startRedis, startResponder, startBridge, startNginx, Client, ok, is, post, end, work } from './lib.mjs';
+import { startRedis, startResponder, startBridge, startNginx, redis, Client, ok, is, post, end, work } from './lib.mjs';
 
 const LEASE = 45000; // ms, as it comes
 const PASSWORD = 'secret123';
@@ -12,7 +11,6 @@ await startRedis();
 await startResponder('responder', env);
 await startBridge('bridge', env);
 const url = await startNginx(['responder'], ['bridge']);
-const redis = (...args) => execFileSync('redis-cli', ['-s', `${work}/redis.sock`, ...args], { encoding: 'utf8' }).trim();
 
 const signIn = async (username, more) => (await post(url, 'signIn', { signIn: { username, password: PASSWORD }, ...more })).authorized;
 const ask = (who, type, payload, sessionUUID = who.sessionUUID) => post(url, type, { accessKey: who.accessKey, sessionUUID, [type]: payload });

@@ -4,11 +4,8 @@
 -- scope, 8 recipient or '', 9 seq before which, or '', 10 messages wanted
 -- OK, more, frames...
 local scope, limit = ARGV[7], tonumber(ARGV[10])
-local denied = proved(ARGV[4], ARGV[5], tonumber(ARGV[6]), false)
-if denied then
-	return denied
-end
-local err = no_channel(scope, ARGV[8])
+local err = proved(ARGV[4], ARGV[5], tonumber(ARGV[6]), false)
+    or no_channel(scope, ARGV[8])
 if err then
 	return err
 end

@@ -4,11 +4,8 @@
 -- channel's names as members in JSON
 -- OK, seq read up to: never backwards, never beyond the channel's
 local user, scope = ARGV[4], ARGV[7]
-local denied = proved(user, ARGV[5], tonumber(ARGV[6]), false)
-if denied then
-	return denied
-end
-local err = no_channel(scope, ARGV[8])
+local err = proved(user, ARGV[5], tonumber(ARGV[6]), false)
+    or no_channel(scope, ARGV[8])
 if err then
 	return err
 end

@@ -58,15 +58,7 @@ run(struct msg *m, const struct conf *conf, bool http)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct conf conf = { .prefix = (char *)"p:",
-		.history = 10, .history_days = 1,
-		.name_length = 64, .password_least = 8,
-		.password_most = 1024, .message_length = 4096,
-		.message_bytes = 16384, .users_page = 200,
-		.users_most = 1000, .join_messages = 10,
-		.messages_page = 50, .messages_most = 100,
-		.poll_wait = 25, .poll_wait_most = 55,
-		.sign_up = true };
+	static const struct conf conf = FUZZ_CONF;
 	static const char *const strings[] = { "message", "username",
 		"channel", "recipientUUID", "s" };
 	struct span in = { (const char *)data, size }, text, s;

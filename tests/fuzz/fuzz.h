@@ -14,6 +14,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* What must hold whatever the input is. */
 #define HOLDS(what) do { if (!(what)) abort(); } while (0)
 
+/* The settings of a struct conf, as they come, that an operation looks at. */
+#define FUZZ_CONF { .prefix = (char *)"p:", .history = 10, .history_days = 1, \
+	.name_length = 64, .password_least = 8, .password_most = 1024, \
+	.message_length = 4096, .message_bytes = 16384, .users_page = 200, \
+	.users_most = 1000, .join_messages = 10, .messages_page = 50, \
+	.messages_most = 100, .poll_wait = 25, .poll_wait_most = 55, \
+	.sign_up = true }
+
 /* Takes n bytes, or what is left, off the front of s, into memory of exactly
  * that size: a sanitizer sees a read behind it. Free it. */
 static inline struct span
