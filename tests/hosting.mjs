@@ -4,13 +4,19 @@
 // table of what it measured.
 // usage: hosting.mjs [WORD]: only the set-ups that have it in their name
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync } from 'node:fs';
+import http2 from 'node:http2';
+import WebSocket from 'ws';
 import { ok, is, until, end, top } from './lib.mjs';
-import { SETUPS, certificate, close, open, prepare, redis, responders } from './lib-hosting.mjs';
+import { SETUPS, certificate, close, open, prepare, redis, responders, restartBridge } from './lib-hosting.mjs';
 
 const AT_ONCE = 2; // set-ups that are worked at the same time
 const CONCURRENT = 200; // requests
 const HELD = Number(process.env.HOSTING_HELD ?? 55); // s: the longest poll there is
 const RESTARTS = 4;
+const WAITING = 200; // WebSockets, or polls, at the server's default settings
+const THREADS = 150; // of Apache, by default
 const LARGE = '😀'.repeat(4096); // 16 KiB, the largest message
 const PASSWORD = 'the right password';
 const rows = new Map(SETUPS.map(({ name }) => [name, {}]));
@@ -54,7 +60,7 @@ async function curl(site) {
 async function person(site, name) {
   // Another process may still be away from Redis, which went and came back.
   const { authorized } = await until(`${site.name}: ${name}`, () => site.post('signIn', { signIn: { username: name, password: PASSWORD } }).then((r) => r.authorized && r));
-  const p = { name, key: authorized.accessKey, session: authorized.sessionUUID };
+  const p = { name, uuid: authorized.userUUID, key: authorized.accessKey, session: authorized.sessionUUID };
   p.say = (type, payload = {}, options = {}) => site.post(type, { accessKey: p.key, sessionUUID: p.session, [type]: payload }, options);
   p.cursor = (await p.say('channelJoin')).channelJoin.cursor;
   p.poll = async (wait, options) => {
@@ -117,6 +123,20 @@ async function conversation(site, ann) {
   ok((await two.next('channelMessage')).channelMessage.Message === LARGE, `${site.name}: reaches a WebSocket`);
   two.ws.close();
   return one;
+}
+
+/** Where a browser is offered WebSockets over HTTP/2 (RFC 8441) it takes them. */
+async function overHttp2(site) {
+  const session = http2.connect(site.origin, { ca: site.ca });
+  const [settings] = await once(session, 'remoteSettings');
+  ok(settings.enableConnectProtocol, `${site.name}: HTTP/2 with WebSockets`);
+  const stream = session.request({
+    ':method': 'CONNECT', ':protocol': 'websocket', ':path': new URL(site.ws).pathname, 'sec-websocket-version': '13', origin: site.origin,
+  });
+  const [head] = await once(stream, 'response');
+  const [first] = await once(stream, 'data');
+  is(`${head[':status']} ${/"type":"(\w+)"/.exec(first)?.[1]}`, '200 ready', `${site.name}: a WebSocket over HTTP/2`);
+  session.destroy();
 }
 
 async function woken(site, ann, bob) {
@@ -225,6 +245,7 @@ async function body(site) {
   const bob = await person(site, 'bob2');
   is((await site.get('/api/users?limit=1', { headers: { Authorization: `Bearer ${ann.key}` } })).status, 200, `${site.name}: Authorization is passed`);
   const socket = await conversation(site, ann);
+  if (site.secure && site.setup.server === 'lighttpd') await overHttp2(site);
   await woken(site, ann, bob);
   await leaves(site, ann, bob);
   await slowUpload(site, ann);
@@ -258,19 +279,96 @@ async function restarts(s) {
   });
   const some = (n) => {
     const before = done;
-    return until('load', () => done >= before + n);
+    return until('load', () => done >= before + n, 60000);
   };
-  for (let n = 0; n < RESTARTS; n += 1) {
+  // Who starts them itself takes its time when all have ended: mod_fcgid up to a second for each of them.
+  for (let n = 0; n < (s.holder === 'server' ? 1 : RESTARTS); n += 1) {
     await some(50);
     const old = responders(s);
     old.forEach((pid) => process.kill(pid, 'SIGTERM'));
-    await until('others', () => responders(s).some((pid) => !old.includes(pid)));
+    await until('others', () => responders(s).some((pid) => !old.includes(pid)), 60000);
   }
   await some(50);
   working = false;
   await Promise.all(load);
   rows.get(s.name).restart = [`${bad.length} of ${done + bad.length}${bad.length ? `, away ${(away / 1000).toFixed(1)} s` : ''}`];
   if (s.holder !== 'server') is(bad.join(), '', `${s.name}: ${RESTARTS} restarts under load fail no request`);
+}
+
+// ---- how many wait at the server's default settings ----
+
+/** What count() comes to: WAITING, or where it stays for 4 s: Apache starts a process a second. */
+async function settled(count) {
+  let last = -1;
+  let since = Date.now();
+  return until('as many as fit', async () => {
+    const n = await count();
+    if (n !== last) since = Date.now();
+    last = n;
+    return (n === WAITING || Date.now() - since > 4000) && { n };
+  }).then(({ n }) => n);
+}
+async function sockets(site) {
+  const all = Array.from({ length: WAITING }, () => new WebSocket(site.ws, { ca: site.ca }).on('error', () => {}));
+  const n = await settled(() => all.filter((ws) => ws.readyState === ws.OPEN).length);
+  all.forEach((ws) => ws.terminate());
+  return n;
+}
+async function polls(site) {
+  const ann = await person(site, 'ann3');
+  const sessions = await Promise.all(Array.from({ length: WAITING }, async () => {
+    const { authorized: a } = await site.post('signIn', { signIn: { accessKey: ann.key } });
+    const poll = (wait) => site.post('events', { accessKey: ann.key, sessionUUID: a.sessionUUID, events: { since: a.cursor, wait } });
+    for (let r = await poll(0); r.events; r = await poll(0)) {
+      a.cursor = r.events.cursor;
+      if (!r.events.frames.length) break;
+    }
+    return { uuid: a.sessionUUID, poll };
+  }));
+  const all = sessions.map(({ poll }) => poll(20).then((r) => r.status, (e) => e.code));
+  const n = await settled(() => Number(redis(site.setup, 'eval', "local n = 0 for _, k in ipairs(KEYS) do n = n + redis.call('hexists', k, 'w') end return n",
+    WAITING, ...sessions.map(({ uuid }) => `palaver:{sys}:s:${uuid}`))));
+  // A note to herself is news to all of them; where no thread is left it waits as well.
+  await ann.say('channelMessage', { recipientUUID: ann.uuid, message: 'wake' });
+  const bad = (await Promise.all(all)).filter((status) => status !== 200);
+  return { n, bad };
+}
+async function fits(s) {
+  const [site] = s.sites;
+  const row = rows.get(s.name);
+  const good = (n) => (s.server === 'apache' ? n > THREADS / 2 && n <= THREADS : n === WAITING);
+  const n = await sockets(site);
+  ok(good(n), `${s.name}: WebSockets that it holds, of ${WAITING}`, n);
+  row[`of ${WAITING} WebSockets`] = [n];
+  if (s.slots) {
+    row[`of ${WAITING} polls`] = [`poll_slots, ${s.slots}`];
+    return;
+  }
+  const held = await polls(site);
+  ok(good(held.n), `${s.name}: polls that it holds, of ${WAITING}`, held.n);
+  is(held.bad.join(), '', `${s.name}: and the others have their turn`);
+  row[`of ${WAITING} polls`] = [held.n];
+}
+
+// ---- the page on another host, and a bridge that was away ----
+
+async function elsewhere(s) {
+  const PAGE = 'https://www.example.org';
+  const [site] = s.sites;
+  const socket = (origin) => handshake(site, { headers: { Origin: origin } });
+  const preflight = (origin) => site.fetch('OPTIONS', '/api/users', undefined, { headers: { Origin: origin } });
+  await restartBridge(s, async () => {
+    appendFileSync(`${s.dir}/palaver.conf`, `origins = ${PAGE}\n`);
+    responders(s).forEach((pid) => process.kill(pid, 'SIGTERM'));
+    ok(await socket(site.origin) >= 500, `${s.name}: a bridge that is down`);
+  });
+  const began = Date.now();
+  await until('the bridge', () => socket(PAGE).then((status) => status === 101));
+  ok(seconds(began) < 5, `${s.name}: it is back when it runs again`, `${seconds(began)} s`);
+  const { headers } = await until('the responder', () => preflight(PAGE).then((r) => r.status === 204 && r), 60000);
+  is(headers['access-control-allow-origin'], PAGE, `${s.name}: a page on another host`);
+  is((await preflight(site.origin)).status, 403, `${s.name}: is then the only one`);
+  is(await socket(site.origin), 403, `${s.name}: by WebSocket as well`);
 }
 
 // ---- all of it ----
@@ -299,6 +397,10 @@ for (const { ann, socket } of open2) {
   await until('it', () => socket.raw.some((t) => t.includes('still there')));
   socket.ws.close();
 }
+await each(setups, async (s) => {
+  await fits(s);
+  await elsewhere(s);
+});
 for (const s of setups) is(await close(s), '', `${s.name}: all ends well`);
 
 const columns = [...new Set([...rows.values()].flatMap(Object.keys))];

@@ -12,16 +12,16 @@ import { start, stop, until, freePort, top, work, Client } from './lib.mjs';
 const build = process.env.PALAVER_BUILD;
 const root = process.getuid() === 0;
 
-/** What the set-ups are: their server, their snippets and who holds the responder's socket. */
+/** What the set-ups are: their server, their snippets, who holds the responder's socket, and how many polls may hold a process. */
 export const SETUPS = [
   { name: 'nginx', server: 'nginx', main: ['nginx-upstreams.conf'], site: ['nginx-palaver.conf'], holder: 'fd0' },
   { name: 'nginx, keep-alive', server: 'nginx', main: ['nginx-upstreams-keepalive.conf'], site: ['nginx-palaver.conf'], holder: 'systemd' },
   { name: 'lighttpd mod_fastcgi, socket', server: 'lighttpd', modules: ['mod_fastcgi'], site: ['lighttpd-palaver.conf', 'lighttpd-fastcgi.conf'], holder: 'fd0' },
   { name: 'lighttpd mod_fastcgi, started', server: 'lighttpd', modules: ['mod_fastcgi'], site: ['lighttpd-palaver.conf', 'lighttpd-fastcgi-start.conf'], holder: 'server' },
-  { name: 'lighttpd mod_cgi', server: 'lighttpd', modules: ['mod_cgi'], site: ['lighttpd-palaver.conf', 'lighttpd-cgi.conf'], holder: 'none' },
+  { name: 'lighttpd mod_cgi', server: 'lighttpd', modules: ['mod_cgi'], site: ['lighttpd-palaver.conf', 'lighttpd-cgi.conf'], holder: 'none', slots: 5 },
   { name: 'Apache mod_proxy_fcgi', server: 'apache', modules: ['proxy_fcgi'], site: ['apache-proxy-fcgi.conf', 'apache-palaver.conf'], holder: 'systemd' },
-  { name: 'Apache mod_fcgid', server: 'apache', modules: ['fcgid'], site: ['apache-fcgid.conf', 'apache-palaver.conf'], holder: 'server' },
-  { name: 'Apache mod_cgid', server: 'apache', modules: ['cgid'], site: ['apache-cgid.conf', 'apache-palaver.conf'], holder: 'none' },
+  { name: 'Apache mod_fcgid', server: 'apache', modules: ['fcgid'], site: ['apache-fcgid.conf', 'apache-palaver.conf'], holder: 'server', slots: 5 },
+  { name: 'Apache mod_cgid', server: 'apache', modules: ['cgid'], site: ['apache-cgid.conf', 'apache-palaver.conf'], holder: 'none', slots: 5 },
 ];
 
 /** A certificate for localhost, signed by itself. */
@@ -184,6 +184,16 @@ function hold(s) {
   start(`${s.id}-holder`, 'spawn-fcgi', ['-n', '-b', '1024', '-M', '0666', '-s', `${s.dir}/responder.sock`, '--', '/bin/sh', '-c', loop], BARE);
 }
 
+function startBridge(s) {
+  start(`${s.id}-bridge`, `${build}/bridge/palaver-bridge`, ['--config', `${s.dir}/palaver.conf`, '--listen', `unix:${s.dir}/bridge.sock`], BARE);
+}
+/** Ends the bridge and starts it again; between() is what happens while it is away. */
+export async function restartBridge(s, between) {
+  await stop(`${s.id}-bridge`);
+  await between();
+  startBridge(s);
+}
+
 /** Starts the set-up n and waits for its sites: what SETUPS has, and dir, http, https (ports), sites. */
 export async function open(setup, n, ca) {
   const s = { ...setup, cert: `${work}/cert.pem`, id: `s${n}`, dir: `${work}/${n}`, http: await freePort(), https: await freePort() };
@@ -198,7 +208,8 @@ socket_mode = 0666
 trusted = unix 127.0.0.1
 sign_in_rate = 3/600
 request_rate = 0
-poll_slots = ${s.holder === 'server' && s.server === 'apache' ? 5 : 0}
+user_polls = 1000
+poll_slots = ${s.slots ?? 0}
 `);
   writeFileSync(`${s.dir}/pids`, '');
   chmodSync(`${s.dir}/pids`, 0o666);
@@ -209,7 +220,7 @@ ASAN_OPTIONS='detect_leaks=1:log_path=${work}/asan' exec ${work}/palaver.fcgi "$
   chmodSync(`${s.dir}/bin/palaver.fcgi`, 0o755);
   start(`${s.id}-redis`, 'redis-server', ['--port', '0', '--unixsocket', `${s.dir}/redis.sock`, '--unixsocketperm', '777', '--save', '', '--dir', s.dir]);
   await until('Redis', () => existsSync(`${s.dir}/redis.sock`));
-  start(`${s.id}-bridge`, `${build}/bridge/palaver-bridge`, ['--config', `${s.dir}/palaver.conf`, '--listen', `unix:${s.dir}/bridge.sock`], BARE);
+  startBridge(s);
   if (s.holder === 'fd0' || s.holder === 'systemd') hold(s);
   const server = SERVERS[s.server];
   const file = `${s.dir}/${s.server}.conf`;
@@ -304,7 +315,10 @@ export class Site {
       return { status: r.status, text: r.text };
     }
   }
+  get ws() {
+    return `${this.url.replace('http', 'ws')}/ws`;
+  }
   socket({ from, headers } = {}) {
-    return Client.open(`${this.url.replace('http', 'ws')}/ws`, { ca: this.ca, localAddress: from, headers });
+    return Client.open(this.ws, { ca: this.ca, localAddress: from, headers });
   }
 }
