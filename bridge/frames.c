@@ -247,3 +247,23 @@ frames_clear(struct frames *f)
 	buf_clear(&f->bytes);
 	*f = (struct frames){ 0 };
 }
+
+size_t
+frames_text_head(unsigned char out[FRAMES_TEXT_HEAD_MAX], size_t n)
+{
+	out[0] = 0x81; /* FIN, text (RFC 6455, section 5.2) */
+	if (n < 126) {
+		out[1] = (unsigned char)n;
+		return 2;
+	}
+	if (n < 65536) {
+		out[1] = 126;
+		out[2] = (unsigned char)(n >> 8);
+		out[3] = (unsigned char)n;
+		return 4;
+	}
+	out[1] = 127;
+	for (int i = 0; i < 8; i++)
+		out[2 + i] = (unsigned char)((uint64_t)n >> (56 - 8 * i));
+	return 10;
+}

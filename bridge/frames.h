@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The frames of one client (RFC 6455, section 5): fed with bytes as they come,
- * gives messages and control frames. No I/O. What is wrong is noticed as soon
- * as a header says so, and it is broken for good then. */
+ * gives messages and control frames; and the head of a frame to it. No I/O.
+ * What is wrong is noticed as soon as a header says so, and it is broken for
+ * good then. */
 #ifndef PALAVER_FRAMES_H
 #define PALAVER_FRAMES_H
 
@@ -10,6 +11,7 @@
 #include "buf.h"
 
 #define FRAMES_HEAD_MAX 14 /* bytes: two, the length, the mask */
+#define FRAMES_TEXT_HEAD_MAX 10 /* bytes, to a client: no mask */
 #define FRAMES_CONTROL_MAX 125 /* bytes of a control frame (section 5.5) */
 
 enum frames_event {
@@ -48,5 +50,8 @@ struct frames {
 enum frames_event frames_next(struct frames *f, char **in, size_t *n,
     struct span *payload);
 void frames_clear(struct frames *f);
+/* Writes the header of a text frame of n bytes to a client; returns its
+ * length. */
+size_t frames_text_head(unsigned char out[FRAMES_TEXT_HEAD_MAX], size_t n);
 
 #endif

@@ -80,7 +80,7 @@ followed_new(struct hub *h, const struct scope *s, const struct place *from)
 	f->hub = h;
 	f->id = ++h->ids;
 	f->thins = h->conf->notice_rate.count != 0 && ring_is_notices(f);
-	ring_reset(&f->ring, from->seq);
+	ring_init(&f->ring, &h->rings, from->seq);
 	if (tsearch(&f->scope, &h->tree, compare) == NULL) {
 		free(f);
 		return NULL;
@@ -237,6 +237,7 @@ hub_new(uv_loop_t *loop, const struct conf *c, struct store *s,
 	h->conf = c;
 	h->store = s;
 	h->handler = *handler;
+	h->rings.most = c->ring_memory;
 	call_pubsub_prefix(&h->channel, c);
 	h->prefix = h->channel.n;
 	h->feed = feed_new(loop, c, &fh);

@@ -45,6 +45,7 @@ struct hub {
 	struct feed *feed;
 	struct hub_handler handler;
 	void *tree;               /* of struct followed, by scope */
+	struct rings rings;
 	struct followed *dirty;
 	uv_check_t turn_end;
 	uv_timer_t retry;

@@ -191,8 +191,6 @@ hub_turn_end(uv_check_t *handle)
 	struct buf shared = { 0 };
 	struct followed *f;
 
-	if (h->dirty == NULL)
-		return;
 	while ((f = h->dirty) != NULL) {
 		h->dirty = f->next_dirty;
 		f->dirty = false;
@@ -200,4 +198,6 @@ hub_turn_end(uv_check_t *handle)
 			fan_out(h, f, &shared);
 	}
 	buf_clear(&shared);
+	/* Now, for what came in this turn has been sent. */
+	rings_trim(&h->rings);
 }

@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "frame.h"
+#include "frames.h"
 #include "limit.h"
 #include "log.h"
 
@@ -67,11 +68,11 @@ session_adopt(struct session *s)
 void
 session_add_frame(struct buf *b, struct span text)
 {
-	unsigned char head[WS_HEADER_MAX];
+	unsigned char head[FRAMES_TEXT_HEAD_MAX];
 
 	if (text.n == 0)
 		return;
-	buf_add(b, head, ws_text_header(head, text.n));
+	buf_add(b, head, frames_text_head(head, text.n));
 	buf_span(b, text);
 }
 

@@ -59,7 +59,7 @@ struct session {
 	uint64_t heard;                 /* ms */
 	uint64_t key_until;             /* ms; then presence looks after it */
 	uint64_t blocked_since;         /* ms; 0: not */
-	size_t pending;                 /* bytes that may wait for its socket */
+	size_t pending;                 /* bytes that wait for its socket */
 	struct session *line_prev, *line_next; /* while it is blocked */
 };
 

@@ -59,10 +59,9 @@ session_drained(struct session *s)
 	s->blocked_since = 0;
 }
 
-/* n bytes were given to the socket that holds some now. How many of them it
- * has taken is not known: all count. */
+/* Its socket holds bytes. */
 static void
-blocked(struct session *s, size_t n)
+blocked(struct session *s)
 {
 	struct line *l = line_of(s);
 
@@ -70,8 +69,9 @@ blocked(struct session *s, size_t n)
 		s->blocked_since = clock_ms();
 		append(l, s);
 	}
-	s->pending += n;
-	l->bytes += n;
+	l->bytes -= s->pending;
+	s->pending = ws_pending(s->conn);
+	l->bytes += s->pending;
 }
 
 /* ---- in all ---- */
@@ -111,7 +111,7 @@ session_ready(struct session *s)
 		return false;
 	if (!ws_blocked(s->conn))
 		return true;
-	blocked(s, 0);
+	blocked(s);
 	return false;
 }
 
@@ -123,7 +123,7 @@ session_send(struct session *s, const char *frames, size_t n)
 	ws_send(s->conn, frames, n);
 	if (!ws_blocked(s->conn))
 		return;
-	blocked(s, n);
+	blocked(s);
 	make_room(s->table);
 }
 

@@ -27,8 +27,6 @@ enum ws_close {
 	WS_FLOODING = 4029
 };
 
-#define WS_HEADER_MAX 10 /* bytes of a frame header from the server */
-
 struct ws_handler {
 	/* Whether there is room for one more, of that client. */
 	bool (*has_room)(void *arg, const struct client *client);
@@ -60,14 +58,14 @@ void ws_drain(struct ws *w);
 /* Closes all; on_close is called for each. The loop must turn on. */
 void ws_free(struct ws *w);
 
-/* Writes the header of a text frame of n bytes; returns its length. */
-size_t ws_text_header(unsigned char out[WS_HEADER_MAX], size_t n);
 /* Sends whole ready-made frames as they are; what the socket does not take is
  * kept. The connection ends later when it is broken. */
 void ws_send(struct ws_conn *c, const char *frames, size_t n);
 void ws_ping(struct ws_conn *c);
 /* Whether bytes are still waiting for the socket; on_drained follows. */
 bool ws_blocked(struct ws_conn *c);
+/* Bytes of memory that are held for it until it is blocked no longer. */
+size_t ws_pending(const struct ws_conn *c);
 /* Stops and resumes reading. */
 void ws_pause(struct ws_conn *c, bool pause);
 /* Sends a close frame behind all that waits; nothing is read any more; the

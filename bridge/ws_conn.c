@@ -8,26 +8,6 @@
 
 #include "rfc6455.h"
 
-size_t
-ws_text_header(unsigned char out[WS_HEADER_MAX], size_t n)
-{
-	out[0] = 0x81; /* FIN, text (RFC 6455, section 5.2) */
-	if (n < 126) {
-		out[1] = (unsigned char)n;
-		return 2;
-	}
-	if (n < 65536) {
-		out[1] = 126;
-		out[2] = (unsigned char)(n >> 8);
-		out[3] = (unsigned char)n;
-		return 4;
-	}
-	out[1] = 127;
-	for (int i = 0; i < 8; i++)
-		out[2 + i] = (unsigned char)((uint64_t)n >> (56 - 8 * i));
-	return 10;
-}
-
 /* ---- what goes out ---- */
 
 static void
@@ -155,6 +135,12 @@ bool
 ws_blocked(struct ws_conn *c)
 {
 	return c->out != NULL;
+}
+
+size_t
+ws_pending(const struct ws_conn *c)
+{
+	return c->out_n;
 }
 
 /* ---- the end ---- */

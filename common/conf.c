@@ -143,9 +143,12 @@ static const struct setting table[] = {
 	    "long-polls of a user that wait in one process" },
 	{ "max_connections", KIND_NUMBER, AT(max_connections), "20000", 1,
 	    1000000, NULL, "WebSockets of one bridge" },
-	{ "send_memory", KIND_NUMBER, AT(send_memory), "67108864", 1048576,
+	{ "send_memory", KIND_NUMBER, AT(send_memory), "67108864", 16384,
 	    4294967295, NULL, "bytes that may wait for the sockets of one"
 	    " bridge" },
+	{ "ring_memory", KIND_NUMBER, AT(ring_memory), "134217728", 1048576,
+	    4294967295, NULL, "bytes of the last events that one bridge keeps"
+	    " ready" },
 };
 
 #define SETTINGS (sizeof(table) / sizeof(*table))

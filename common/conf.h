@@ -79,6 +79,7 @@ struct conf {
 	unsigned max_connections;   /* of the bridge, default 20000 */
 	unsigned send_memory;       /* bytes that may wait for all sockets of
 				     * the bridge, default 64 MiB */
+	unsigned ring_memory;       /* bytes of its rings, default 128 MiB */
 };
 
 enum conf_result {

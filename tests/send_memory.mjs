@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { startRedis, startResponder, startBridge, startNginx, Client, ok, is, until, post, end, work } from './lib.mjs';
 
 const MEGA = 1024 * 1024;
-const FILL = 1500;
+const FILL = 1200;
 const settings = {
   PALAVER_MESSAGE_RATE: '0', PALAVER_PRESENCE_GRACE: '200', PALAVER_SESSION_LEASE: '500', PALAVER_LOG_LEVEL: 'debug',
   ASAN_OPTIONS: `detect_leaks=1:quarantine_size_mb=1:log_path=${work}/asan`,
@@ -15,8 +15,9 @@ await startRedis();
 await startResponder('responder', settings);
 const roomy = await startBridge('roomy', settings);
 await startBridge('some', { ...settings, PALAVER_SEND_MEMORY: String(4 * MEGA) });
-await startBridge('tight', { ...settings, PALAVER_SEND_MEMORY: String(MEGA) });
-const url = await startNginx(['responder'], ['roomy', 'some', 'tight']);
+await startBridge('snug', { ...settings, PALAVER_SEND_MEMORY: '700000' });
+await startBridge('tight', { ...settings, PALAVER_SEND_MEMORY: '16384' });
+const url = await startNginx(['responder'], ['roomy', 'some', 'snug', 'tight']);
 const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${roomy.pid}/status`, 'utf8'))[1]);
 
 const open = (bridge) => Client.open(`ws+unix://${work}/${bridge}.sock:/ws`);
@@ -31,6 +32,7 @@ const say = (who, channel, message) => post(url, 'channelMessage', { accessKey: 
 const page = (channel, id) => ({ type: 'channelMessages', id, channelMessages: { channel, limit: 100 } });
 const stall = (c) => c.ws._socket.pause();
 const goOn = (c) => c.ws._socket.resume();
+const closings = (bridge) => readFileSync(`${work}/${bridge}.log`, 'utf8').split('closing').length - 1;
 /** Twice there and back on another connection: what was sent before is done. */
 async function settled(c) {
   for (let n = 0; n < 2; n += 1) await c.ask({ type: 'channels' });
@@ -38,7 +40,7 @@ async function settled(c) {
 /** Unsigned or not, his socket is full of errors; the last one waits. */
 function fill(c) {
   stall(c);
-  for (let n = 0; n < FILL; n += 1) c.ws.send('{"type":"fill"}');
+  for (let n = 0; n < FILL; n += 1) c.ws.send(`{"type":"fill","id":"${'i'.repeat(64)}"}`);
 }
 const online = async (who) => (await post(url, 'users', { accessKey: who.accessKey, users: { online: true } })).users.users.map((u) => u.Username).sort().join();
 const within = async (who, channel) => (await post(url, 'users', { accessKey: who.accessKey, users: { channel } })).users.users.map((u) => u.Username).join();
@@ -67,7 +69,7 @@ await until('the replies', () => asks.frames.filter((f) => f.type === 'channelMe
 is(asks.frames.filter((f) => f.id).map((f) => f.id).join(), Array.from({ length: ASKED }, (_, n) => `${n}`).join(), 'all come, in order, when he reads');
 asks.ws.terminate();
 
-// Ten stall one after the other; three of them have room in 4 MiB.
+// Ten stall one after the other; 4 MiB are not enough for all.
 const watcher = await enter('some', ann);
 await watcher.ask({ type: 'channelJoin', channelJoin: { channel: 'live' } });
 const stalled = [];
@@ -78,17 +80,19 @@ for (let n = 0; n < 10; n += 1) {
   await settled(watcher);
   stalled.push(c);
 }
+const told = closings('some');
 for (const c of stalled) goOn(c);
-await until('the ends', () => stalled.slice(0, 7).every((c) => c.code) && stalled.slice(7).every((c) => c.frames.some((f) => f.id)));
-console.log(`# ${stalled.map((c) => c.code).join()}`);
-const codes = stalled.map((c) => c.code);
-ok(codes.slice(7).every((c) => c === 0), 'those who stalled last get all and stay');
-ok(codes.slice(0, 7).every((c) => c === 4008 || c === 1006), 'those who stalled first were closed');
-ok(codes[6] === 4008 && stalled[6].frames.some((f) => f.id), '4008 comes behind what waited');
-ok(codes[0] === 1006 && codes.indexOf(4008) > codes.lastIndexOf(1006), 'or they were dropped, the longest first');
+await until('the ends', () => stalled.every((c) => c.code || c.frames.some((f) => f.id)));
+await until('the closes', () => stalled.filter((c) => c.code).length === told);
+const codes = stalled.map((c) => c.code).join();
+console.log(`# ${codes}`);
+ok(/^(1006,)+(4008,)+(0,)*0$/.test(codes), 'who stalled first was dropped, who stalled later closed, who stalled last stays', codes);
+ok(stalled.filter((c) => c.code !== 1006).every((c) => c.frames.some((f) => f.id)), 'with all that waited; 4008 comes behind it', codes);
+const kept = codes.match(/\b0/g).length;
+ok(kept >= 3 && kept <= 7, 'three quarters of the memory are for those who stay', codes);
 await say(ann, 'live', 'still');
 is((await watcher.next('channelMessage')).channelMessage.Message, 'still', 'who reads is untouched');
-for (const c of [...stalled.slice(7), watcher]) c.ws.terminate();
+for (const c of [...stalled, watcher]) c.ws.terminate();
 
 // What is asked for one over HTTP while he does not read.
 const bob = await signUp('bob');
@@ -113,11 +117,11 @@ ok(patient.code === 0, 'and stays');
 patient.ws.terminate();
 
 // His own reply is the byte too many.
-const late = await enter('tight', await signUp('dan'));
+const late = await enter('snug', await signUp('dan'));
 stall(late);
 late.send({ type: 'channelJoin', channelJoin: { channel: 'big', limit: 100 } });
 await all('he who joined while too much waited', () => within(ann, 'big'), 'dan');
-await until('his end', () => readFileSync(`${work}/tight.log`, 'utf8').includes('closing'));
+await until('his end', () => closings('snug'));
 goOn(late);
 await until('the close', () => late.code);
 is(late.code, 4008, 'is closed with 4008');
@@ -125,33 +129,55 @@ is(late.frames.filter((f) => f.type === 'channelJoin').length, 1, 'behind the re
 await all('has left', () => within(ann, 'big'), '');
 await all('and is not on line', () => online(ann), 'ann');
 
-// The reply to a sign-in over HTTP is the byte too many, and the one for whom it
-// comes has not read for longest.
-const helper = await enter('tight', ann);
-const small = async (limit) => bytes(await helper.ask({ type: 'channelMessages', channelMessages: { channel: 'big', limit } }));
-const whole = Math.floor((MEGA / 4 * 3 - 260) / ((await small(60) - await small(50)) / 10));
-const rest = MEGA / 4 * 3 - 260 - await small(whole) - ((await small(60) - await small(50)) / 10 - 3 * 4096);
-await say(ann, 'big', '€'.repeat(Math.floor(rest / 3)));
+// The reply to a sign-in over HTTP is the byte too many. How many of them it
+// takes is seen first: then the one who has not read for longest is closed.
+// Once more, and the one too many is his own.
 const cat = await signUp('cat');
-const unsigned = await open('tight');
-unsigned.uuid = unsigned.frames[0].ready.sessionUUID;
-fill(unsigned);
-await settled(helper);
-const heavy = await enter('tight', ann);
-stall(heavy);
-heavy.send({ type: 'channelMessages', id: 'heavy', channelMessages: { channel: 'big', limit: whole + 1 } });
-await settled(helper);
-is((await post(url, 'signIn', { sessionUUID: unsigned.uuid, signIn: { accessKey: cat.accessKey } })).status, 200, 'one signs in over HTTP for a WebSocket that is not read');
-await until('its end', () => readFileSync(`${work}/tight.log`, 'utf8').match(/closing/g).length === 2);
-goOn(unsigned);
-await until('the close', () => unsigned.code);
-is(`${unsigned.frames.slice(-2).map((f) => f.type).join(' ')} ${unsigned.code}`, 'authorized sys 4008', 'that reply is its last one, then 4008');
-goOn(heavy);
-await until('the other', () => heavy.frames.some((f) => f.id));
-is(heavy.code, 0, 'who stalled later is untouched');
-heavy.ws.terminate();
-await all('whom it signed in is not on line', () => online(ann), 'ann');
+const helper = await enter('tight', ann);
+async function filled(n) {
+  const all = [];
+  for (let k = 0; k < n; k += 1) {
+    const c = await open('tight');
+    c.uuid = c.frames[0].ready.sessionUUID;
+    fill(c);
+    await settled(helper);
+    all.push(c);
+  }
+  return all;
+}
+async function attach(c) {
+  const { status } = await post(url, 'signIn', { sessionUUID: c.uuid, signIn: { accessKey: cat.accessKey } });
+  if (status !== 200) throw new Error(`status ${status}`);
+  await settled(helper);
+}
+const begun = closings('tight');
+const first = await filled(40);
+let enough = 0;
+while (closings('tight') === begun) await attach(first[enough += 1]);
+console.log(`# ${enough} sign-ins are too many`);
+goOn(first[0]);
+await until('the close', () => first[0].code);
+is(first[0].code, 4008, 'sign-ins over HTTP for those who do not read close who has not read for longest');
+ok(!first[0].frames.some((f) => f.type === 'authorized'), 'not one of them');
+for (const c of first) c.ws.terminate();
+await all('they leave', () => online(ann), 'ann');
+const calm = closings('tight');
+const second = await filled(40);
+for (const c of second.slice(1, enough)) await attach(c);
+is(closings('tight'), calm, 'one less is not too many');
+await attach(second[0]);
+goOn(second[0]);
+await until('the close', () => second[0].code);
+is(`${second[0].frames.slice(-2).map((f) => f.type).join(' ')} ${second[0].code}`, 'authorized sys 4008', 'one for him is: it is his last, then 4008');
+ok(second.slice(2).every((c) => !c.code), 'the others stay');
+const his = closings('tight');
+for (let n = enough; n < enough + 8; n += 1) await attach(second[n]);
+for (const c of second) goOn(c);
+await until('the next', () => second.slice(1).some((c) => c.code));
+ok(closings('tight') > his && second.slice(8).every((c) => !c.code), 'until it is their turn');
+for (const c of second) c.ws.terminate();
+await all('those signed in are not on line any more', () => online(ann), 'ann');
 helper.ws.terminate();
 near.ws.terminate();
 await all('at last nobody is', () => online(ann), '');
-await end('responder', 'roomy', 'some', 'tight');
+await end('responder', 'roomy', 'some', 'snug', 'tight');
