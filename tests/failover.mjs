@@ -117,7 +117,7 @@ const seen = cursor(ann);
 await send(ann, 10);
 await until('all of them', () => messages(bob.frames).length === 11);
 await copied(one, two);
-const later = { key: ann.key, at: seen };
+const later = seen; // with one message missed
 await promote(two);
 for (let n = 11; n < 20; n += 1) await send(bob, n);
 await until('all of them', () => [ann, bob].every((c) => messages(c.frames).length === 20));
@@ -130,6 +130,11 @@ ok(epoch(cursor(ann)) !== epoch(seen), 'the epoch is another');
 const rest = await polled(10);
 is(rest.messages.join(), numbers(10, 20), 'a long-poll session goes on as well');
 is(rest.recovered, true, 'and nothing says that anything was lost');
+const again = await open();
+const { authorized } = await again.ask({ type: 'signIn', signIn: { accessKey: ann.key } }, 'authorized');
+const { channelJoin } = await again.ask({ type: 'channelJoin', channelJoin: { since: seen, limit: 100 } });
+is(`${authorized.created} ${channelJoin.recovered} ${channelJoin.messages.map((m) => m.Message).join()}`, `false true ${numbers(10, 20)}`, 'so does who comes back with a cursor of before');
+again.ws.close();
 is((await ann.ask({ type: 'users', users: { online: true } })).users.received, 3, 'all three are on line');
 
 // ---- what was stored last is lost ----
@@ -155,6 +160,14 @@ is(messages(news.frames).join(), numbers(0, 20), 'with the newest of what is lef
 const back = await member({ accessKey: ann.key });
 await send(back, 30);
 is((await back.next('channelMessage')).channelMessage.seq, 21, 'the numbers go on where the new Redis was');
+const resumes = [
+  ['has seen what was lost', lost, `false ${numbers(11, 20)},m30`], ['has not', before, 'true m30'],
+  ['was away since before the first failover', later, `false ${numbers(11, 20)},m30`],
+];
+for (const [who, since, wanted] of resumes) {
+  const { channelJoin } = await back.ask({ type: 'channelJoin', channelJoin: { since } });
+  is(`${channelJoin.recovered} ${channelJoin.messages.map((m) => m.Message).join()}`, wanted, `who ${who} resumes: recovered is ${wanted.split(' ')[0]}`);
+}
 back.ws.close();
 address.close();
 await end('responder', 'bridge');
