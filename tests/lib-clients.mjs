@@ -80,6 +80,7 @@ class Socket {
 
   #take(frame) {
     if (frame.type === 'ready') this.opened(frame.ready);
+    if (frame.type === 'authorized') this.attached?.();
     if (frame.type === 'error' && !frame.id) this.member.complain(`an error to nothing: ${frame.error.code}`);
     if (frame.cursor && this.#held) this.#held.push(frame);
     else if (frame.cursor) this.member.event(frame);
@@ -108,11 +109,13 @@ class Socket {
     const m = this.member;
     const post = (type, payload) => request(m, this.#gone.signal, type, payload, sessionUUID);
     this.#held = [];
+    const attached = new Promise((resolve) => { this.attached = resolve; });
     m.signedIn(await post('signIn', { since }));
     for (const { c, payload } of m.joins(since)) m.joined(c, await post('channelJoin', payload));
     const held = this.#held;
     this.#held = null;
     for (const frame of held) m.event(frame);
+    await Promise.race([attached, this.ended]); // only then it may ask
   }
 
   async follow() {
@@ -227,7 +230,7 @@ export class Member {
     while (!this.#over) {
       this.#current = this.via === 'ws' ? new Socket(this) : new Poll(this);
       await this.#current.follow().catch((e) => {
-        if (!PASSING.has(e.code) && e.code !== UNSIGNED) this.complain(e.stack);
+        if (!PASSING.has(e.code) && e.code !== UNSIGNED) this.complain(e.message);
       });
       this.#ready = false;
       this.#current.cut();
@@ -297,7 +300,7 @@ export class Member {
       s.answers.push({ uuid: UUID, seq, at: this.run.clock() });
       this.#pending.delete(s.uuid);
     } catch (e) {
-      if (!PASSING.has(e.code)) this.complain(e.stack);
+      if (!PASSING.has(e.code)) this.complain(e.message);
       await pause(AGAIN);
       if (this.#ready && transport === this.#current && this.#pending.has(s.uuid)) this.#dispatch(s);
     }

@@ -246,12 +246,13 @@ main(void)
 	    span_is(buf_peek(&q.own), FRAME), "is acknowledged");
 	ok(begin(VIA_WEBSOCKET, "{\"type\":\"channelMessage\",\"id\":\"i\","
 	    "\"channelMessage\":{\"message\":\"x\"}}") == STEP_CALL &&
-	    ANSWER(SPAN("OK"), SPAN(FRAME), SPAN("1"), SPAN("1")) == STEP_DONE &&
-	    q.reply.n != 0 && q.own.n == 0,
+	    ANSWER(SPAN("OK"), SPAN(FRAME), SPAN("1"), SPAN("1")) ==
+	    STEP_DONE && q.reply.n != 0 && q.own.n == 0,
 	    "and nothing else to who is in the channel");
 	ok(begin(VIA_HTTP, "{\"type\":\"channelMessage\","
 	    "\"channelMessage\":{\"message\":\"x\"}}") == STEP_CALL &&
-	    ANSWER(SPAN("OK"), SPAN(FRAME), SPAN("1"), SPAN("0")) == STEP_DONE &&
+	    ANSWER(SPAN("OK"), SPAN(FRAME), SPAN("1"), SPAN("0")) ==
+	    STEP_DONE &&
 	    span_is(buf_peek(&q.reply), "{\"type\":\"channelMessage\","
 	    "\"channelMessage\":{\"UUID\":\"u\",\"Message\":\"x\"}}"),
 	    "over HTTP the stored message is the reply");

@@ -50,7 +50,8 @@ if to ~= '' then
 	recipient = '"Recipient":' .. user_json(to, other,
 	    call('HEXISTS', SYS .. 'online', to) == 1) .. ','
 end
-local follows = tostring(call('HEXISTS', SYS .. 's:' .. ARGV[19], 'c:' .. scope))
+local session = SYS .. 's:' .. ARGV[19]
+local follows = tostring(call('HEXISTS', session, 'c:' .. scope))
 local sent = key(scope, ':d:' .. user)
 local sender = user_json(user, name, true)
 local pre, tail = '{"type":"channelMessage","cursor":"', '}}'
