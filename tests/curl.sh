@@ -82,6 +82,24 @@ is 'users by GET' "$(echo "$reply" | jq -r '[.users.users[].Username]|join(" ")'
 reply=$(ask channelLeave "{\"sessionUUID\":\"$session\",\"channelLeave\":{}}" -H "Authorization: Bearer $key")
 is 'channelLeave' "$(echo "$reply" | get .channelLeave.senderUUID)" "$ann"
 
+# What was said before, how far it was read, and with whom.
+reply=$(curl -s -H "Authorization: Bearer $key" "$url/api/channelMessages?recipientUUID=$bob&limit=5")
+is 'channelMessages by GET' "$(echo "$reply" | jq -r '.channelMessages.messages[0].Message')" psst
+reply=$(ask channelRead "{\"channelRead\":{\"recipientUUID\":\"$bob\",\"seq\":1}}" -H "Authorization: Bearer $key")
+is 'channelRead' "$(echo "$reply" | get .channelRead.seq)" 1
+reply=$(curl -s -H "Authorization: Bearer $key" "$url/api/channels")
+is 'channels by GET' "$(echo "$reply" | jq -r '.channels.channels[]|select(.User.Username == "bob").readSeq')" 1
+
+# What happened since the session began, without waiting for more.
+reply=$(curl -s -H "Authorization: Bearer $key" "$url/api/events?sessionUUID=$session&wait=0")
+is 'events by GET' "$(echo "$reply" | jq -r '[.events.frames[]|select(.sys.type == "signIn").sys.signIn.username]|last')" bob
+
+# A new password ends all other keys.
+reply=$(ask password '{"password":{"password":"secret123","newPassword":"secret456"}}' -H "Authorization: Bearer $bobkey")
+is 'password' "$(echo "$reply" | get .authorized.userUUID)" "$bob"
+is 'the old key is dead' "$(ask users '{}' -H "Authorization: Bearer $bobkey" | status)" 401
+bobkey=$(echo "$reply" | get .authorized.accessKey)
+
 # What goes wrong.
 is 'an unknown type is 404' "$(ask nosuch '{}' | status)" 404
 is 'no JSON is error 1' "$(ask users '{' | get .error.code)" 1
