@@ -1,116 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-#include "conn.h"
-
+/* One connection of a web server: a request comes in, is served, and its reply
+ * leaves. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "conn_body.h"
 #include "log.h"
 #include "params.h"
-#include "records.h"
-#include "watch.h"
-
-#define REQUEST_TIME 30000 /* ms for a request to come, a reply to leave */
-#define IDLE_TIME 90000    /* ms that a kept connection may idle; nginx ends
-			    * its own after 60 s */
-#define KEPT_TIME 250      /* ms that it may still do so as we stop */
-#define FRESH_TIME 1000    /* ms that one without a request has as we stop */
-#define READ_SIZE 65536
-#define TABLE_FIRST 256    /* descriptors in the table at first */
-
-enum conn_state {
-	CONN_IDLE,     /* no byte of a request has come */
-	CONN_READING,  /* one is coming in */
-	CONN_SERVING,  /* it is being run */
-	CONN_WRITING,  /* its reply is leaving */
-	CONN_CLOSED    /* its descriptor is */
-};
-
-/* What has come of requests. */
-struct intake {
-	struct records records; /* the one that is coming in */
-	struct buf ahead;       /* bytes behind one that is under way */
-};
-
-/* What a socket did not take of a reply yet. */
-struct leaving {
-	size_t n, at;
-	char bytes[];
-};
-
-/* Thousands wait in CONN_SERVING: what they do not need is elsewhere. */
-struct conn {
-	uint64_t id;
-	uint64_t deadline;      /* ms */
-	struct intake *in;      /* NULL: no byte that was not served */
-	struct leaving *out;    /* NULL: nothing */
-	uint16_t request;       /* its id */
-	uint8_t state;          /* enum conn_state */
-	uint8_t watched;        /* what for, and ADDED */
-	bool pumping : 1;       /* conn_pump runs, further up the stack */
-	bool kept : 1;          /* has had a request */
-	bool last : 1;          /* this reply is: it ends with a goodbye */
-	bool keep : 1;          /* the request asked to (FCGI_KEEP_CONN) */
-};
-
-#define ADDED 128 /* of conn.watched: the descriptor is in the watch */
-
-struct conns {
-	struct service *service;
-	struct watch *watch;
-	struct conn **table;    /* by descriptor */
-	size_t room;            /* of table */
-	size_t count;
-	uint32_t generation;    /* tells apart who has a descriptor in turn */
-	bool local;             /* the web server is on this machine */
-	bool finishing;
-	bool ended;             /* being freed: nobody is told */
-	void (*on_close)(void *arg);
-	void *arg;
-	struct buf reply;       /* one reply's */
-	char inbox[READ_SIZE];
-};
 
 static void conn_pump(struct conns *cs, struct conn *c, struct span fresh);
-
-/* ---- the table ---- */
-
-static int
-conn_fd(const struct conn *c)
-{
-	return (int)(uint32_t)c->id;
-}
-
-/* Connections are known by ids: descriptors are given anew. */
-static struct conn *
-conn_find(const struct conns *cs, uint64_t id)
-{
-	size_t fd = (uint32_t)id;
-	struct conn *c = fd < cs->room ? cs->table[fd] : NULL;
-
-	return c != NULL && c->id == id ? c : NULL;
-}
-
-static bool
-table_holds(struct conns *cs, size_t fd)
-{
-	size_t room = cs->room == 0 ? TABLE_FIRST : cs->room;
-	struct conn **grown;
-
-	while (room <= fd)
-		room *= 2;
-	if (room == cs->room)
-		return true;
-	grown = realloc(cs->table, room * sizeof(struct conn *));
-	if (grown == NULL)
-		return false;
-	memset(grown + cs->room, 0, (room - cs->room) * sizeof(struct conn *));
-	cs->table = grown;
-	cs->room = room;
-	return true;
-}
 
 static void
 intake_free(struct conn *c)
@@ -133,7 +34,7 @@ conn_free(struct conn *c)
 
 /* It is out of the table at once; c is gone unless conn_pump, further up, still
  * looks at it. */
-static void
+void
 conn_close(struct conns *cs, struct conn *c)
 {
 	if (c->state == CONN_SERVING)
@@ -198,8 +99,7 @@ put(int fd, struct span s)
 	return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? 0 : n;
 }
 
-/* More of the reply can leave. */
-static void
+void
 conn_send(struct conns *cs, struct conn *c)
 {
 	struct leaving *l = c->out;
@@ -236,8 +136,8 @@ leave_rest(struct conns *cs, struct conn *c, struct span rest)
 	conn_watch(cs, c);
 }
 
-static void
-on_response(void *arg, uint64_t id, struct span response)
+void
+conn_answer(void *arg, uint64_t id, struct span response)
 {
 	struct conns *cs = arg;
 	struct conn *c = conn_find(cs, id);
@@ -379,7 +279,7 @@ conn_pump(struct conns *cs, struct conn *c, struct span fresh)
 		conn_watch(cs, c);
 }
 
-static void
+void
 conn_read(struct conns *cs, struct conn *c)
 {
 	ssize_t n = read(conn_fd(c), cs->inbox, READ_SIZE);
@@ -390,140 +290,4 @@ conn_read(struct conns *cs, struct conn *c)
 		conn_watch(cs, c);
 	else
 		conn_close(cs, c); /* the web server, or its client, has left */
-}
-
-static void
-on_watch(void *arg, uint64_t id, int what)
-{
-	struct conns *cs = arg;
-	struct conn *c = conn_find(cs, id);
-
-	if (c != NULL && (what & WATCH_OUT) && c->out != NULL) {
-		conn_send(cs, c);
-		c = conn_find(cs, id);
-	}
-	if (c == NULL)
-		return;
-	if (what & WATCH_IN)
-		conn_read(cs, c);
-	else if (what & WATCH_GONE)
-		conn_close(cs, c);
-}
-
-/* ---- their time ---- */
-
-/* Whether bytes have come that were not read yet. */
-static bool
-has_input(const struct conn *c)
-{
-	char byte;
-
-	return recv(conn_fd(c), &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-}
-
-/* A kept connection must not be closed upon a request that is on its way: the
- * web server cannot repeat a POST. */
-static bool
-is_overdue(const struct conn *c, uint64_t now)
-{
-	return c->state != CONN_SERVING && now > c->deadline &&
-	    (c->state != CONN_IDLE || !has_input(c));
-}
-
-void
-conns_tick(struct conns *cs)
-{
-	uint64_t now = clock_ms();
-
-	for (size_t fd = 0; fd < cs->room; fd++)
-		if (cs->table[fd] != NULL && is_overdue(cs->table[fd], now))
-			conn_close(cs, cs->table[fd]);
-}
-
-void
-conns_finish(struct conns *cs)
-{
-	uint64_t now = clock_ms();
-
-	cs->finishing = true;
-	/* Those that idle may have a request on its way to us: a kept one that
-	 * is in use will show it soon, one that just came a little later. */
-	for (size_t fd = 0; fd < cs->room; fd++) {
-		struct conn *c = cs->table[fd];
-		uint64_t most;
-
-		if (c == NULL || c->state != CONN_IDLE)
-			continue;
-		most = now + (c->kept ? KEPT_TIME : FRESH_TIME);
-		if (c->deadline > most)
-			c->deadline = most;
-	}
-}
-
-void
-conns_close(struct conns *cs)
-{
-	for (size_t fd = 0; fd < cs->room; fd++)
-		if (cs->table[fd] != NULL)
-			conn_close(cs, cs->table[fd]);
-}
-
-/* ---- life ---- */
-
-bool
-conns_take(struct conns *cs, int fd)
-{
-	struct conn *c = calloc(1, sizeof(*c));
-
-	if (c == NULL || !table_holds(cs, (size_t)fd)) {
-		free(c);
-		return false;
-	}
-	c->id = (uint64_t)++cs->generation << 32 | (uint32_t)fd;
-	c->deadline = clock_ms() + REQUEST_TIME;
-	cs->table[fd] = c;
-	cs->count++;
-	conn_read(cs, c); /* its request is mostly there already */
-	return true;
-}
-
-size_t
-conns_count(const struct conns *cs)
-{
-	return cs->count;
-}
-
-struct conns *
-conns_new(uv_loop_t *loop, struct service *s, bool local,
-    void (*on_close)(void *arg), void *arg)
-{
-	struct conns *cs = calloc(1, sizeof(*cs));
-
-	if (cs == NULL)
-		return NULL;
-	cs->service = s;
-	cs->local = local;
-	cs->on_close = on_close;
-	cs->arg = arg;
-	cs->watch = watch_new(loop, on_watch, cs);
-	if (cs->watch == NULL) {
-		log_error("cannot watch connections: %s", strerror(errno));
-		free(cs);
-		return NULL;
-	}
-	service_answers(s, on_response, cs);
-	return cs;
-}
-
-void
-conns_free(struct conns *cs)
-{
-	if (cs == NULL)
-		return;
-	cs->ended = true;
-	conns_close(cs);
-	watch_free(cs->watch);
-	buf_clear(&cs->reply);
-	free(cs->table);
-	free(cs);
 }

@@ -5,12 +5,12 @@
 
 #include "clock.h"
 #include "log.h"
+#include "parked.h"
 #include "topics.h"
 
 #define TICK 250        /* ms between looks at the deadlines */
 #define COALESCE 20     /* ms that news waits for more of it */
 #define FORGET_TICKS 20 /* between looks at idle topics */
-#define BUCKETS 4096    /* a power of two */
 
 /* A parked poll's life, always out of the park before its callback:
  *
@@ -19,30 +19,11 @@
  *             |  +--its time, a newer poll--> over
  *             +--a subscription acknowledged too late--> again
  */
-struct parked {
-	struct park *park;
-	struct parked *prev, *next;     /* of all */
-	struct parked *bucket;
-	struct parked *due_prev, *due_next;
-	uint64_t id;
-	void *who;
-	uint64_t until;                 /* ms */
-	uint64_t due;                   /* ms; 0: no news */
-	uint32_t unacked;               /* subscriptions that it waits for */
-	uint32_t nlinks;
-	unsigned char user[UUID_BYTES], session[UUID_BYTES], poll[UUID_BYTES];
-	char key_hash[KEY_HASH_LEN + 1];
-	struct topic_link links[];
-};
-
 struct park {
 	const struct conf *conf;
 	park_cb *cb;
 	struct topics *topics;
-	struct parked *all;
-	struct parked *buckets[BUCKETS];
-	struct parked *due_first, *due_last;
-	size_t count;
+	struct lot lot;
 	uv_timer_t tick, due;
 	struct span *events;            /* scratch */
 	size_t room;
@@ -51,59 +32,12 @@ struct park {
 	bool stopping;
 };
 
-static struct parked **
-bucket_of(struct park *p, uint64_t id)
-{
-	return &p->buckets[id & (BUCKETS - 1)];
-}
-
-static struct parked *
-find(struct park *p, uint64_t id)
-{
-	struct parked *q = *bucket_of(p, id);
-
-	while (q != NULL && q->id != id)
-		q = q->bucket;
-	return q;
-}
-
 /* ---- the end of a poll ---- */
-
-static void
-due_remove(struct parked *q)
-{
-	struct park *p = q->park;
-
-	if (q->due == 0)
-		return;
-	if (q->due_prev != NULL)
-		q->due_prev->due_next = q->due_next;
-	else
-		p->due_first = q->due_next;
-	if (q->due_next != NULL)
-		q->due_next->due_prev = q->due_prev;
-	else
-		p->due_last = q->due_prev;
-	q->due = 0;
-}
 
 static void
 unlink_poll(struct parked *q)
 {
-	struct park *p = q->park;
-	struct parked **at = bucket_of(p, q->id);
-
-	due_remove(q);
-	while (*at != q)
-		at = &(*at)->bucket;
-	*at = q->bucket;
-	if (q->prev != NULL)
-		q->prev->next = q->next;
-	else
-		p->all = q->next;
-	if (q->next != NULL)
-		q->next->prev = q->prev;
-	p->count--;
+	lot_remove(&q->park->lot, q);
 	for (size_t i = 0; i < q->nlinks; i++) {
 		struct topic *t = q->links[i].topic;
 
@@ -141,28 +75,6 @@ gather(struct park *p, const struct topic *t, const struct poll *poll,
 	return true;
 }
 
-/* Fills poll (its scopes have room) from q. */
-static void
-copy_poll(const struct parked *q, struct poll *poll)
-{
-	uint64_t now = clock_ms();
-
-	uuid_from_bytes(q->user, poll->user);
-	uuid_from_bytes(q->session, poll->session);
-	uuid_from_bytes(q->poll, poll->id);
-	memcpy(poll->key_hash, q->key_hash, sizeof(poll->key_hash));
-	poll->wait = q->until > now ? (unsigned)(q->until - now) : 1;
-	poll->n = q->nlinks;
-	for (size_t i = 0; i < q->nlinks; i++) {
-		const struct topic_link *l = &q->links[i];
-		struct poll_scope *s = &poll->scopes[i];
-
-		memcpy(s->scope.text, l->topic->text, l->topic->name.n + 1u);
-		topic_epoch_text(l->epoch, s->place.epoch);
-		s->place.seq = l->seq;
-	}
-}
-
 /* Takes the poll out and tells why. News that is none for it, such as what
  * speaks to the programs only, moves its places and lets it wait on. */
 static void
@@ -177,16 +89,16 @@ end_poll(struct parked *q, enum park_end why)
 		log_error("out of memory: a poll is ended");
 		why = PARK_OVER;
 	} else {
-		copy_poll(q, &poll);
+		parked_read(q, &poll, clock_ms());
 	}
 	for (size_t i = 0; i < poll.n && why == PARK_EVENTS; i++)
 		if (!gather(p, q->links[i].topic, &poll,
 		    &poll.scopes[i].place, &n)) {
-			copy_poll(q, &poll);
+			parked_read(q, &poll, clock_ms());
 			why = PARK_AGAIN;
 		}
 	if (why == PARK_EVENTS && n == 0) {
-		due_remove(q);
+		lot_clear_due(&p->lot, q);
 		for (size_t i = 0; i < poll.n; i++)
 			q->links[i].seq = poll.scopes[i].place.seq;
 	} else {
@@ -206,10 +118,11 @@ on_due(uv_timer_t *timer)
 	struct park *p = timer->data;
 	uint64_t now = clock_ms();
 
-	while (p->due_first != NULL && p->due_first->due <= now)
-		end_poll(p->due_first, PARK_EVENTS);
-	if (p->due_first != NULL)
-		uv_timer_start(&p->due, on_due, p->due_first->due - now, 0);
+	while (p->lot.due_first != NULL && p->lot.due_first->due <= now)
+		end_poll(p->lot.due_first, PARK_EVENTS);
+	if (p->lot.due_first != NULL)
+		uv_timer_start(&p->due, on_due, p->lot.due_first->due - now,
+		    0);
 }
 
 /* There is news for q: it waits a little for more. */
@@ -220,14 +133,7 @@ set_due(struct parked *q)
 
 	if (q->due != 0 || q->unacked != 0)
 		return;
-	q->due = clock_ms() + COALESCE;
-	q->due_next = NULL;
-	q->due_prev = p->due_last;
-	if (p->due_last != NULL)
-		p->due_last->due_next = q;
-	else
-		p->due_first = q;
-	p->due_last = q;
+	lot_set_due(&p->lot, q, clock_ms() + COALESCE);
 	if (!uv_is_active((uv_handle_t *)&p->due))
 		uv_timer_start(&p->due, on_due, COALESCE, 0);
 }
@@ -295,10 +201,11 @@ on_stands(void *arg, struct topic *t)
 static void
 on_lost(void *arg, struct topic *t)
 {
-	(void)arg;
+	struct park *p = arg;
+
 	for (struct topic_link *l = t->links; l != NULL; l = l->next) {
 		l->poll->unacked++;
-		due_remove(l->poll);
+		lot_clear_due(&p->lot, l->poll);
 	}
 }
 
@@ -309,30 +216,12 @@ on_tick(uv_timer_t *timer)
 {
 	struct park *p = timer->data;
 	uint64_t now = clock_ms();
-	struct parked *q, *next;
+	struct parked *q;
 
-	for (q = p->all; q != NULL; q = next) {
-		next = q->next;
-		if (q->until <= now)
-			end_poll(q, PARK_OVER);
-	}
+	while ((q = lot_overdue(&p->lot, now)) != NULL)
+		end_poll(q, PARK_OVER);
 	if (++p->ticks % FORGET_TICKS == 0)
 		topics_forget(p->topics, now);
-}
-
-static void
-link_poll(struct parked *q)
-{
-	struct park *p = q->park;
-	struct parked **bucket = bucket_of(p, q->id);
-
-	q->bucket = *bucket;
-	*bucket = q;
-	q->next = p->all;
-	if (q->next != NULL)
-		q->next->prev = q;
-	p->all = q;
-	p->count++;
 }
 
 /* Where nothing was missed, the log has just told the topic's end. False: what
@@ -349,25 +238,6 @@ agree(const struct topic_link *l, bool again)
 	topic_reset(t, l->epoch, l->seq);
 	wake(t);
 	return true;
-}
-
-static struct parked *
-poll_new(struct park *p, uint64_t id, void *who, const struct poll *poll)
-{
-	struct parked *q = calloc(1, sizeof(*q) +
-	    poll->n * sizeof(q->links[0]));
-
-	if (q == NULL)
-		return NULL;
-	q->park = p;
-	q->id = id;
-	q->who = who;
-	q->until = clock_ms() + poll->wait;
-	uuid_to_bytes(poll->user, q->user);
-	uuid_to_bytes(poll->session, q->session);
-	uuid_to_bytes(poll->id, q->poll);
-	memcpy(q->key_hash, poll->key_hash, sizeof(q->key_hash));
-	return q;
 }
 
 /* Links q to its topics; stale: one of them may have missed something. */
@@ -411,10 +281,12 @@ park_add(struct park *p, uint64_t id, void *who, const struct poll *poll,
 	}
 	if (t != NULL && t->nlinks >= p->conf->user_polls)
 		return false;
-	q = poll_new(p, id, who, poll);
+	q = parked_new(poll, id, clock_ms());
 	if (q == NULL)
 		return false;
-	link_poll(q);
+	q->park = p;
+	q->who = who;
+	lot_add(&p->lot, q);
 	if (!follow(q, poll, ticket, again, &stale)) {
 		unlink_poll(q);
 		free(q);
@@ -445,7 +317,7 @@ park_end(struct park *p, const char *user, const char *poll)
 void *
 park_remove(struct park *p, uint64_t id)
 {
-	struct parked *q = find(p, id);
+	struct parked *q = lot_find(&p->lot, id);
 	void *who;
 
 	if (q == NULL)
@@ -465,15 +337,17 @@ park_ticket(const struct park *p)
 void
 park_stop(struct park *p)
 {
+	struct parked *q;
+
 	p->stopping = true;
-	while (p->all != NULL)
-		end_poll(p->all, PARK_OVER);
+	while ((q = lot_overdue(&p->lot, UINT64_MAX)) != NULL)
+		end_poll(q, PARK_OVER);
 }
 
 size_t
 park_count(const struct park *p)
 {
-	return p->count;
+	return p->lot.count;
 }
 
 /* ---- life ---- */
@@ -488,6 +362,7 @@ park_new(uv_loop_t *loop, const struct conf *c, park_cb *cb)
 		return NULL;
 	p->conf = c;
 	p->cb = cb;
+	lot_init(&p->lot, clock_ms());
 	p->topics = topics_new(loop, c, &h);
 	if (p->topics == NULL) {
 		free(p);
@@ -513,10 +388,12 @@ closed(uv_handle_t *handle)
 void
 park_free(struct park *p)
 {
+	struct parked *q;
+
 	if (p == NULL)
 		return;
-	while (p->all != NULL)
-		park_remove(p, p->all->id);
+	while ((q = lot_overdue(&p->lot, UINT64_MAX)) != NULL)
+		park_remove(p, q->id);
 	topics_free(p->topics);
 	free(p->events);
 	uv_close((uv_handle_t *)&p->tick, closed);

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "conn.h"
+#include "conns.h"
 #include "log.h"
 
 #define SPARE 64        /* descriptors that are not for connections */

@@ -2,8 +2,8 @@
 /* The connections of a web server: on each one request at a time comes in, is
  * served, and its reply leaves. None can hold up another; one that waits for
  * its reply holds a few bytes. */
-#ifndef PALAVER_CONN_H
-#define PALAVER_CONN_H
+#ifndef PALAVER_CONNS_H
+#define PALAVER_CONNS_H
 
 #include <uv.h>
 
