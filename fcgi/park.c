@@ -24,6 +24,7 @@ struct park {
 	park_cb *cb;
 	struct topics *topics;
 	struct lot lot;
+	size_t most;
 	uv_timer_t tick, due;
 	struct span *events;            /* scratch */
 	size_t room;
@@ -279,7 +280,8 @@ park_add(struct park *p, uint64_t id, void *who, const struct poll *poll,
 		p->cb(who, PARK_OVER, poll, NULL, 0);
 		return true;
 	}
-	if (t != NULL && t->nlinks >= p->conf->user_polls)
+	if (p->lot.count >= p->most ||
+	    (t != NULL && t->nlinks >= p->conf->user_polls))
 		return false;
 	q = parked_new(poll, id, clock_ms());
 	if (q == NULL)
@@ -344,6 +346,12 @@ park_stop(struct park *p)
 		end_poll(q, PARK_OVER);
 }
 
+void
+park_bound(struct park *p, size_t most)
+{
+	p->most = most;
+}
+
 size_t
 park_count(const struct park *p)
 {
@@ -362,6 +370,7 @@ park_new(uv_loop_t *loop, const struct conf *c, park_cb *cb)
 		return NULL;
 	p->conf = c;
 	p->cb = cb;
+	p->most = SIZE_MAX;
 	lot_init(&p->lot, clock_ms());
 	p->topics = topics_new(loop, c, &h);
 	if (p->topics == NULL) {

@@ -26,13 +26,16 @@ typedef void park_cb(void *who, enum park_end why, const struct poll *p,
 
 /* c is borrowed. NULL without memory. Connects with the first poll. */
 struct park *park_new(uv_loop_t *loop, const struct conf *c, park_cb *cb);
+/* Parks at most so many from now on; no bound before. */
+void park_bound(struct park *p, size_t most);
 /* Drops all without a callback; the loop must turn on. */
 void park_free(struct park *p);
 /* To be taken before the operation is run: what was published since is known
  * to a park from then on, or it asks again. */
 uint64_t park_ticket(const struct park *p);
 /* Parks the poll as id, which is not parked. again: it was asked again. Polls
- * of a user beyond the setting, or without memory: false. cb may be called
+ * of a user beyond the setting, or of all beyond the bound, or without memory:
+ * false. cb may be called
  * before it returns. */
 bool park_add(struct park *p, uint64_t id, void *who, const struct poll *poll,
     uint64_t ticket, bool again);

@@ -12,6 +12,7 @@
 #include "log.h"
 
 #define SPARE 64        /* descriptors that are not for connections */
+#define OPERATIONS 8    /* one of so many connections is not for polls */
 #define ACCEPTED 256    /* connections in one turn of the loop at most */
 #define STOP_TIME 10000 /* ms */
 #define TICK 250        /* ms */
@@ -172,6 +173,8 @@ responder_new(uv_loop_t *loop, struct service *s, int fd)
 	}
 	r->service = s;
 	r->most = most_connections();
+	/* Those that wait leave room for operations beside them. */
+	service_bound(s, r->most - r->most / OPERATIONS);
 	r->fd = fd;
 	r->listener.data = r->tick.data = r;
 	err = listen(fd, RESPONDER_BACKLOG) != 0 ? uv_translate_sys_error(errno)

@@ -262,6 +262,12 @@ service_open(struct service *s, uv_loop_t *loop)
 }
 
 void
+service_bound(struct service *s, size_t polls)
+{
+	park_bound(s->park, polls);
+}
+
+void
 service_answers(struct service *s, service_cb *cb, void *arg)
 {
 	s->cb = cb;

@@ -26,6 +26,8 @@ struct service {
 
 /* Makes the park; conf, store and run must stand. False: no memory. */
 bool service_open(struct service *s, uv_loop_t *loop);
+/* At most so many long-polls wait. */
+void service_bound(struct service *s, size_t polls);
 /* Where all responses go. */
 void service_answers(struct service *s, service_cb *cb, void *arg);
 
