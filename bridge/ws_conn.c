@@ -289,7 +289,8 @@ read_unread(struct ws_common *w, struct ws_conn *c)
 	if (c->unread.n != 0)
 		return;
 	buf_clear(&c->unread);
-	ws_watch_readable(c, true);
+	/* The last of it may have been one too many. */
+	ws_watch_readable(c, !c->paused);
 }
 
 void
