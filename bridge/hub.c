@@ -107,20 +107,6 @@ look_back(struct followed *f, struct member *m)
 	}
 }
 
-/* The ring begins behind the place of a new member: what was done over HTTP is
- * heard of later than what was done after it here. Read anew from there on; the
- * others keep their places. */
-static void
-reach_back(struct followed *f, uint64_t seq)
-{
-	ring_reset(&f->ring, seq);
-	if (f->state == RING_SUBSCRIBING)
-		return;
-	f->id = ++f->hub->ids;
-	f->reading = false;
-	ring_read(f);
-}
-
 bool
 hub_follow(struct hub *h, struct member *m, const struct scope *s,
     const struct place *from)
@@ -153,7 +139,7 @@ hub_follow(struct hub *h, struct member *m, const struct scope *s,
 	if (new) {
 		/* A ring that was left and is followed again starts anew. */
 		f->id = ++h->ids;
-		f->reading = false;
+		f->reading = f->behind_reading = false;
 		f->epoch[0] = '\0';
 		f->wanted = 0;
 		ring_reset(&f->ring, from->seq);
@@ -166,9 +152,6 @@ hub_follow(struct hub *h, struct member *m, const struct scope *s,
 		m->epoch[0] = '\0';
 	else if (f->state == RING_LIVE)
 		ring_read(f);
-	if (from->seq + 1 < f->ring.first && strcmp(from->epoch,
-	    f->epoch[0] != '\0' ? f->epoch : f->members[0]->epoch) == 0)
-		reach_back(f, from->seq);
 	return true;
 }
 
@@ -253,7 +236,9 @@ hub_new(uv_loop_t *loop, const struct conf *c, struct store *s,
 	uv_timer_init(loop, &h->retry);
 	h->retry.data = h;
 	uv_timer_start(&h->retry, hub_on_retry, RETRY, RETRY);
-	h->handles = 2;
+	uv_timer_init(loop, &h->behind);
+	h->behind.data = h;
+	h->handles = 3;
 	return h;
 }
 
@@ -289,4 +274,5 @@ hub_free(struct hub *h)
 	buf_clear(&h->frames);
 	uv_close((uv_handle_t *)&h->turn_end, closed);
 	uv_close((uv_handle_t *)&h->retry, closed);
+	uv_close((uv_handle_t *)&h->behind, closed);
 }

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* The bodies of the hub and of a ring that is followed, and what its files
  * share: hub.c (who follows what), hub_read.c (from Redis into the rings),
- * hub_send.c (out of them to the sessions). For those files only; others see
- * hub.h. */
+ * hub_send.c (out of them to the sessions), hub_behind.c (to those whom a ring
+ * does not reach). For those files only; others see hub.h. */
 #ifndef PALAVER_HUB_BODY_H
 #define PALAVER_HUB_BODY_H
 
 #include "buf.h"
+#include "call.h"
 #include "hub.h"
 #include "ring.h"
 
-#define RETRY 500         /* ms until a failed read is tried again */
+#define RETRY 500       /* ms until a failed read is tried again */
+#define READ_EVENTS 200 /* events of one read of a log */
 
 /* What a ring does about Redis:
  *
@@ -35,6 +37,10 @@ struct followed {
 	uint64_t dirty_from;   /* the last seq before this turn's events */
 	struct followed *next_dirty;
 	bool reading;          /* a read is on its way: not to be freed */
+	bool behind_reading;   /* one for those who are behind is */
+	bool behind_waits;     /* the next one, for its turn */
+	uint64_t behind_seq;   /* where the last one came to */
+	uint64_t behind_next;  /* ms of the loop: not before this anew */
 	uint64_t id;           /* of this life of the ring */
 };
 
@@ -48,7 +54,7 @@ struct hub {
 	struct rings rings;
 	struct followed *dirty;
 	uv_check_t turn_end;
-	uv_timer_t retry;
+	uv_timer_t retry, behind;
 	struct buf channel;       /* scratch: a pub/sub channel's name */
 	size_t prefix;            /* bytes of its prefix */
 	struct buf frames;        /* scratch: what is being sent */
@@ -75,6 +81,36 @@ bool ring_is_notices(const struct followed *f);
 
 /* ---- hub_read.c ---- */
 
+/* A read of a log on its way: scope and id, not a pointer, cross the gap. */
+struct reading {
+	struct hub *hub;
+	struct scope scope;
+	uint64_t id;
+	uint64_t seq; /* the place from which on it reads */
+	struct call call;
+};
+/* What came of it; the spans live as long as the answer. */
+struct read_part {
+	struct span epoch, epoch_before;
+	uint64_t last;         /* of the log */
+	uint64_t last_before;  /* up to where the epoch before went */
+	uint64_t first;        /* seq of the first of these */
+	const struct span *frames;
+	size_t n;
+};
+/* Reads the log of f from a place on, until that many bytes are exceeded or
+ * READ_EVENTS read. cb gets a struct reading, for read_end. False: no memory. */
+bool read_begin(struct followed *f, const char *epoch, uint64_t seq,
+    unsigned bytes, store_cb *cb);
+/* The ring that it was for, which may be one that nobody follows or a later one
+ * (its id differs), or NULL; frees r. */
+struct followed *read_end(struct reading *r);
+/* False when the answer is none. */
+bool read_take(const struct followed *f, const struct answer *a,
+    struct read_part *part);
+/* What m has not had of the log before first is gone. */
+void read_missed(struct followed *f, struct member *m, uint64_t first);
+
 /* What feed is to call. */
 struct feed_handler hub_feed_handler(struct hub *h);
 /* Reads on from the ring's end; a ring that has no place yet, from where its
@@ -89,5 +125,16 @@ void hub_on_retry(uv_timer_t *t);
 /* The ring has news behind the seq from: it goes out at the end of the turn. */
 void ring_set_dirty(struct followed *f, uint64_t from);
 void hub_turn_end(uv_check_t *handle);
+/* Sends m, which may be sent something now, what it has not had of r: its ring,
+ * or a part of the log from behind that, which must reach its place. */
+void hub_send_part(struct hub *h, struct member *m, const struct ring *r);
+
+/* ---- hub_behind.c ---- */
+
+/* Whether the ring does not reach back to the place of m. */
+bool behind_is(const struct member *m);
+/* Reads for those who are behind and may be sent something, if there are any
+ * and no read for them is on its way. */
+void behind_read(struct followed *f);
 
 #endif

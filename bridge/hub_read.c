@@ -6,21 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "call.h"
 #include "event.h"
 #include "log.h"
 
-#define READ_EVENTS 200   /* events of one read of a log */
+#define READ_BYTES (512 * 1024) /* of one read into a ring, and a frame more */
 #define READ_TIMEOUT 5000 /* ms */
 #define PROBE "- 0 probe" /* what a heartbeat publishes; it is in no log */
-
-/* A read of a log on its way: scope and id, not a pointer, cross the gap. */
-struct reading {
-	struct hub *hub;
-	struct scope scope;
-	uint64_t id;
-	struct call call;
-};
 
 void
 ring_set_state(struct followed *f, enum ring_state to)
@@ -97,123 +88,175 @@ take(struct followed *f, struct span text)
 
 /* ---- reads of a log ---- */
 
-/* Those whose place is of another epoch than the ring's, or whom the ring does
- * not reach, have lost something for good. Notices are short-lived by
- * contract: there the session just goes on. */
-static void
-part(struct followed *f, bool lossy)
+bool
+read_begin(struct followed *f, const char *epoch, uint64_t seq, unsigned bytes,
+    store_cb *cb)
 {
-	bool notices = f->scope.text[0] == 'u' || ring_is_own(f) || ring_is_notices(f);
+	struct reading *r = calloc(1, sizeof(*r));
 
+	if (r == NULL)
+		return false;
+	r->hub = f->hub;
+	r->scope = f->scope;
+	r->id = f->id;
+	r->seq = seq;
+	call_begin(&r->call, SCRIPT_since, f->hub->conf);
+	call_str(&r->call, f->scope.text);
+	call_str(&r->call, epoch);
+	call_uint(&r->call, seq);
+	call_uint(&r->call, READ_EVENTS);
+	call_uint(&r->call, bytes);
+	if (call_send(&r->call, f->hub->store, READ_TIMEOUT, cb, r))
+		return true;
+	call_clear(&r->call);
+	free(r);
+	return false;
+}
+
+struct followed *
+read_end(struct reading *r)
+{
+	struct followed *f = r->hub->closing ? NULL :
+	    hub_find(r->hub, &r->scope);
+
+	call_clear(&r->call);
+	free(r);
+	return f;
+}
+
+/* OK epoch last epoch-before last-before first frames... */
+bool
+read_take(const struct followed *f, const struct answer *a,
+    struct read_part *part)
+{
+	if (a->n < 6 || !span_is(a->v[0], "OK") || a->v[1].n >= EPOCH_MAX) {
+		log_error("scope %s: a read gave nonsense", f->scope.text);
+		return false;
+	}
+	*part = (struct read_part){ a->v[1], a->v[3], number(a->v[2]),
+		number(a->v[4]), number(a->v[5]), a->v + 6, a->n - 6 };
+	return true;
+}
+
+/* Notices are short-lived by contract: there the session just goes on. */
+void
+read_missed(struct followed *f, struct member *m, uint64_t first)
+{
+	const struct hub_handler *handler = &f->hub->handler;
+
+	if (f->scope.text[0] == 'u')
+		handler->on_keys(m->session, SPAN(""));
+	if (f->scope.text[0] == 'u' || ring_is_notices(f))
+		m->seq = first - 1;
+	else
+		handler->lost(m->session);
+}
+
+/* Whether a place is one of the log as it is now. */
+static bool
+is_place(const struct read_part *p, struct span epoch, uint64_t seq)
+{
+	return span_eq(epoch, p->epoch) ||
+	    (seq <= p->last_before && span_eq(epoch, p->epoch_before));
+}
+
+/* Those whose place is none have lost something for good. before: the ring's
+ * epoch up to now. */
+static void
+part(struct followed *f, const char *before, const struct read_part *p)
+{
 	for (size_t i = f->nmembers; i-- > 0;) {
 		struct member *m;
-		bool same;
+		bool good;
 
 		if (i >= f->nmembers)
 			continue;
 		m = f->members[i];
-		same = m->epoch[0] == '\0' ? !lossy :
-		    strcmp(m->epoch, f->epoch) == 0 || !lossy;
+		good = is_place(p, span_of(m->epoch[0] == '\0' ? before :
+		    m->epoch), m->seq);
 		m->epoch[0] = '\0';
-		if (same && m->seq + 1 >= f->ring.first)
-			continue;
-		if (ring_is_own(f))
-			f->hub->handler.on_command_gap(f->hub->handler.arg);
-		else if (f->scope.text[0] == 'u')
-			f->hub->handler.on_keys(m->session, SPAN(""));
-		if (notices)
-			m->seq = f->ring.first - 1;
-		else
-			f->hub->handler.lost(m->session);
+		if (!good)
+			read_missed(f, m, p->first);
 	}
 }
 
-/* OK flag epoch last first frames... */
+/* Whether to leave out most of what the ring has missed: it could not hold it,
+ * and those who want it read it for themselves (hub_behind.c). */
+static bool
+is_far(const struct followed *f, uint64_t last)
+{
+	return !ring_is_own(f) && !ring_is_notices(f) &&
+	    f->scope.text[0] != 'u' && last > f->ring.last + RING_EVENTS;
+}
+
 static void
 read_done(struct followed *f, const struct answer *a)
 {
-	uint64_t last, first, before = f->ring.last;
-	bool fresh = f->epoch[0] == '\0', lossy;
+	uint64_t from = f->ring.last;
+	char before[EPOCH_MAX];
+	struct read_part p;
+	bool gap;
 
-	if (a->n < 5 || !span_is(a->v[0], "OK") || a->v[2].n >= EPOCH_MAX) {
-		log_error("scope %s: a read gave nonsense", f->scope.text);
+	if (!read_take(f, a, &p)) {
 		ring_set_state(f, RING_RETRYING);
 		return;
 	}
-	lossy = !fresh && !span_is(a->v[1], "ok");
-	snprintf(f->epoch, sizeof(f->epoch), "%.*s", (int)a->v[2].n,
-	    a->v[2].p);
-	last = number(a->v[3]);
-	first = number(a->v[4]);
-	if (first != f->ring.last + 1)
-		ring_reset(&f->ring, first - 1);
-	for (size_t i = 5; i < a->n; i++)
-		if (!take(f, a->v[i])) {
+	memcpy(before, f->epoch, sizeof(before));
+	snprintf(f->epoch, sizeof(f->epoch), "%.*s", (int)p.epoch.n,
+	    p.epoch.p);
+	gap = p.first != from + 1 || !is_place(&p, span_of(before), from);
+	if (p.first != from + 1)
+		ring_reset(&f->ring, p.first - 1);
+	if (!ring_is_own(f))
+		part(f, before, &p);
+	for (size_t i = 0; i < p.n; i++)
+		if (!take(f, p.frames[i])) {
 			ring_set_state(f, RING_RETRYING);
 			return;
 		}
-	if (f->ring.last < last || f->ring.last < f->wanted) {
-		part(f, lossy);
+	if (ring_is_own(f) && gap)
+		f->hub->handler.on_command_gap(f->hub->handler.arg);
+	if (f->ring.last < p.last || f->ring.last < f->wanted) {
+		if (is_far(f, p.last))
+			ring_reset(&f->ring, p.last - READ_EVENTS);
 		ring_read(f);
 		return;
 	}
 	f->wanted = 0;
 	ring_set_state(f, RING_LIVE);
-	part(f, lossy);
 	if (ring_is_own(f))
 		handled(f, span_of(f->epoch), f->ring.last);
 	else
-		ring_set_dirty(f, before);
+		ring_set_dirty(f, from);
 }
 
 static void
 on_read(void *arg, enum store_status status, const struct answer *a)
 {
 	struct reading *r = arg;
-	struct followed *f = r->hub->closing ? NULL : hub_find(r->hub, &r->scope);
+	uint64_t id = r->id;
+	struct followed *f = read_end(r);
 
-	if (f != NULL && f->id == r->id)
+	if (f != NULL && f->id == id)
 		f->reading = false;
 	if (f != NULL && f->nmembers == 0 && !f->reading)
 		hub_forget(f);
-	else if (f != NULL && f->id == r->id && status == STORE_OK)
+	else if (f != NULL && f->id == id && status == STORE_OK)
 		read_done(f, a);
-	else if (f != NULL && f->id == r->id)
+	else if (f != NULL && f->id == id)
 		ring_set_state(f, RING_RETRYING);
-	call_clear(&r->call);
-	free(r);
 }
 
 void
 ring_read(struct followed *f)
 {
-	struct hub *h = f->hub;
-	struct reading *r;
-
 	ring_set_state(f, RING_READING);
 	if (f->reading)
 		return;
-	r = calloc(1, sizeof(*r));
-	if (r == NULL) {
+	f->reading = read_begin(f, f->epoch[0] != '\0' ? f->epoch :
+	    f->members[0]->epoch, f->ring.last, READ_BYTES, on_read);
+	if (!f->reading)
 		ring_set_state(f, RING_RETRYING);
-		return;
-	}
-	r->hub = h;
-	r->scope = f->scope;
-	r->id = f->id;
-	call_begin(&r->call, SCRIPT_since, h->conf);
-	call_str(&r->call, f->scope.text);
-	call_str(&r->call, f->epoch[0] != '\0' ? f->epoch :
-	    f->members[0]->epoch);
-	call_uint(&r->call, f->ring.last);
-	call_uint(&r->call, READ_EVENTS);
-	f->reading = true;
-	if (!call_send(&r->call, h->store, READ_TIMEOUT, on_read, r)) {
-		f->reading = false;
-		call_clear(&r->call);
-		free(r);
-		ring_set_state(f, RING_RETRYING);
-	}
 }
 
 static void
@@ -303,7 +346,7 @@ lost_visit(const void *node, VISIT which, void *closure)
 		/* What a read on its way gives was read before the new
 		 * subscription. */
 		f->id = ++f->hub->ids;
-		f->reading = false;
+		f->reading = f->behind_reading = false;
 		ring_set_state(f, RING_SUBSCRIBING);
 	}
 }

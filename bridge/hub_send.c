@@ -26,11 +26,11 @@ always(const struct ring_frame *e, const struct thin *t)
 	    UUID_LEN) == 0;
 }
 
-/* Whether what m has not had of its ring may go to it, up to the seq to. */
+/* Whether what m has not had of r may go to it, up to the seq to. */
 static bool
-passes(struct hub *h, const struct member *m, uint64_t to)
+passes(struct hub *h, const struct member *m, const struct ring *r,
+    uint64_t to)
 {
-	const struct ring *r = &m->of->ring;
 	struct thin *t;
 	unsigned others = 0;
 
@@ -43,10 +43,9 @@ passes(struct hub *h, const struct member *m, uint64_t to)
 }
 
 static void
-gather_always(struct hub *h, const struct member *m, uint64_t to,
-    struct buf *out)
+gather_always(struct hub *h, const struct member *m, const struct ring *r,
+    uint64_t to, struct buf *out)
 {
-	const struct ring *r = &m->of->ring;
 	const struct thin *t = h->handler.thin(m->session);
 
 	for (uint64_t q = m->seq + 1; q <= to; q++)
@@ -57,46 +56,62 @@ gather_always(struct hub *h, const struct member *m, uint64_t to,
 /* A user's own notices are passed on one by one: some are not for a session
  * that follows the channel they speak of. */
 static void
-gather_own(struct hub *h, struct member *m, struct buf *out)
+gather_own(struct hub *h, struct member *m, const struct ring *r,
+    struct buf *out)
 {
-	struct followed *f = m->of;
-
-	while (m->seq < f->ring.last && out->n < SEND_MOST) {
-		const struct ring_frame *e = ring_at(&f->ring, ++m->seq);
+	while (m->seq < r->last && out->n < SEND_MOST) {
+		const struct ring_frame *e = ring_at(r, ++m->seq);
 		struct span text = { e->bytes + e->head, e->n - e->head };
 
-		if (!ring_is_keys(f, text) &&
+		if (!ring_is_keys(m->of, text) &&
 		    !h->handler.skips(m->session, text))
 			buf_add(out, e->bytes, e->n);
 	}
 }
 
-/* Appends what m has not had, until out holds a whole send. */
-static bool
-gather(struct hub *h, struct member *m, struct buf *out)
+/* Appends what m has not had of r, until out holds a whole send. */
+static void
+gather(struct hub *h, struct member *m, const struct ring *r, struct buf *out)
 {
-	struct followed *f = m->of;
-	const struct ring *r = &f->ring;
 	size_t before = out->n;
 	uint64_t to;
 
-	if (f->state != RING_LIVE || m->seq >= r->last)
-		return true;
-	if (f->scope.text[0] == 'u') {
-		if (m->seq + 1 < r->first)
-			m->seq = r->first - 1;
-		gather_own(h, m, out);
-		return true;
+	if (m->of->scope.text[0] == 'u') {
+		gather_own(h, m, r, out);
+		return;
 	}
-	if (m->seq + 1 < r->first)
-		return false;
 	to = ring_copy_most(r, m->seq, SEND_MOST, out);
-	if (!passes(h, m, to)) {
+	if (!passes(h, m, r, to)) {
 		out->n = before;
-		gather_always(h, m, to, out);
+		gather_always(h, m, r, to, out);
 	}
 	m->seq = to;
-	return true;
+}
+
+static void
+send_frames(struct hub *h, struct session *s)
+{
+	if (h->frames.oom)
+		h->handler.lost(s);
+	else if (h->frames.n != 0)
+		h->handler.send(s, h->frames.p, h->frames.n);
+}
+
+void
+hub_send_part(struct hub *h, struct member *m, const struct ring *r)
+{
+	buf_reset(&h->frames);
+	h->frames.oom = false;
+	gather(h, m, r, &h->frames);
+	send_frames(h, m->session);
+}
+
+/* Whether the ring of m has something for it. */
+static bool
+has_news(const struct member *m)
+{
+	return m->of->state == RING_LIVE && m->seq < m->of->ring.last &&
+	    !behind_is(m);
 }
 
 /* One send. Whether there is more. */
@@ -112,15 +127,13 @@ catch_up_some(struct hub *h, struct session *s)
 	for (size_t i = 0; i < n; i++) {
 		struct member *m = members[i];
 
-		if (!gather(h, m, &h->frames) || h->frames.oom) {
-			h->handler.lost(s);
-			return false;
-		}
-		more |= m->of->state == RING_LIVE &&
-		    m->seq < m->of->ring.last;
+		if (behind_is(m))
+			behind_read(m->of);
+		else if (has_news(m))
+			gather(h, m, &m->of->ring, &h->frames);
+		more |= has_news(m);
 	}
-	if (h->frames.n != 0)
-		h->handler.send(s, h->frames.p, h->frames.n);
+	send_frames(h, s);
 	return more;
 }
 
@@ -135,19 +148,20 @@ hub_catch_up(struct hub *h, struct session *s)
 static void
 send_shared(struct hub *h, struct member *m, const struct buf *shared)
 {
+	const struct ring *r = &m->of->ring;
 	const struct buf *out = shared;
 
-	if (!passes(h, m, m->of->ring.last)) {
+	if (!passes(h, m, r, r->last)) {
 		buf_reset(&h->frames);
 		h->frames.oom = false;
-		gather_always(h, m, m->of->ring.last, &h->frames);
+		gather_always(h, m, r, r->last, &h->frames);
 		out = &h->frames;
 	}
 	if (out->oom) {
 		h->handler.lost(m->session);
 		return;
 	}
-	m->seq = m->of->ring.last;
+	m->seq = r->last;
 	if (out->n != 0)
 		h->handler.send(m->session, out->p, out->n);
 }

@@ -177,6 +177,7 @@ health(struct service *s, struct waiter *w)
 	call_str(&probe, "");
 	call_uint(&probe, 0);
 	call_uint(&probe, 0);
+	call_uint(&probe, 0);
 	if (!call_send(&probe, s->store, s->conf->operation_timeout, on_probe,
 	    w))
 		respond_error(w, ERR_FAULT, "");

@@ -3,6 +3,7 @@
 // catch it here.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { top, work, startRedis, startResponder, startBridge, startNginx, stop, post, Client, ok, is, until, end } from './lib.mjs';
 
 const env = { PALAVER_PRESENCE_GRACE: '300', PALAVER_PRESENCE_LEASE: '600', PALAVER_LOG_LEVEL: 'debug', PALAVER_MESSAGE_RATE: '0', PALAVER_NOTICE_RATE: '0' };
@@ -222,6 +223,24 @@ for (let i = 0; i < 20; i += 1) {
 ok((await Promise.all(joins)).every(({ channelJoin: { messages } }) => messages.length === 10 && messages.every((m, i) => i === 0 || m.seq === messages[i - 1].seq + 1)), '42: the newest ten are ten, while others write');
 await ann.ask(join({ recipientUUID: UUID }));
 is(subscribers(`p:${[ann.uuid, UUID].sort().join(':')}`), 0, '42: a join that fails leaves no subscription');
+const door = createConnection(`${work}/redis.sock`);
+const around = [];
+for (let i = 0; i < 4; i += 1) {
+  const channel = `sub${i}`;
+  const said = () => Promise.all(Array.from({ length: 5 }, () => post(url, 'channelMessage', { accessKey: bob.key, channelMessage: { message: 'x', channel } })));
+  await said();
+  // From now on the bridge cannot subscribe, for it gets no connection for that.
+  door.write('CONFIG SET maxclients 1\r\nCLIENT KILL TYPE pubsub\r\n');
+  const had = (await ann.ask(join({ channel }))).channelJoin.messages.map((m) => m.seq);
+  await said();
+  door.write('CONFIG SET maxclients 10000\r\n');
+  const came = () => ann.frames.filter((f) => f.type === 'channelMessage' && f.channelMessage.channel === channel).map((f) => f.channelMessage.seq);
+  await until('the rest', () => had.length + came().length >= 10);
+  await ann.ask({ type: 'channelLeave', channelLeave: { channel } });
+  around.push([...had, ...came()].join());
+}
+door.end();
+same([...new Set(around)], ['1,2,3,4,5,6,7,8,9,10'], '43: between the history and the subscription nothing is lost or doubled');
 await stop('redis');
 is((await ann.ask({ ...message('into the void'), id: 'void' })).error.code, 20, '31: what could not be stored is an error to its sender');
 const logs = readdirSync(work).filter((f) => f.endsWith('.log')).map((f) => readFileSync(`${work}/${f}`, 'utf8')).join('');

@@ -261,7 +261,16 @@ waiting.ws.close();
 async function again() {
   await stop('redis');
   await startRedis();
-  await until('the programs', () => fetch(`${url}/api/health`).then((x) => x.ok));
+  await until('the responder', () => fetch(`${url}/api/health`).then((x) => x.ok));
+  for (const b of ['b1', 'b2']) {
+    await until(b, async () => {
+      const c = await Client.open(`ws+unix://${work}/${b}.sock:/ws`);
+      c.send({ type: 'signIn', signIn: { accessKey: bob.accessKey } });
+      await until('an answer', () => c.frames.length > 1);
+      c.ws.close();
+      return c.frames[1].authorized;
+    });
+  }
 }
 since = await leaves('page', 252);
 await say(2, { channel: 'page' });

@@ -139,17 +139,17 @@ end
 
 -- What the place (epoch e, seq at) is to a log: 'ok', all after it is there;
 -- 'gap', what came next was dropped; 'epoch', what it saw was lost, or it is
--- none. Also the log's last seq, its epoch, and the seq of the first event kept
--- (s + 1 when the place is the log's end).
+-- none. Also the log's last seq, its epoch, the seq of the first event kept (s +
+-- 1 when the place is the log's end), and up to where the epoch before went.
 local function reached(scope, e, at)
 	local s, epoch, b, p = meta(scope)
 	local seen = (e == epoch and at <= s) or (e == p and at <= b)
 	if seen and at == s then
-		return 'ok', s, epoch, s + 1
+		return 'ok', s, epoch, s + 1, b, p
 	end
 	local first = s - call('LLEN', key(scope, ':l')) + 1
 	return not seen and 'epoch' or at + 1 < first and 'gap' or 'ok', s, epoch,
-	    first
+	    first, b, p
 end
 
 -- The places in lines of SCOPE EPOCH SEQ: scope -> { epoch, seq }.
