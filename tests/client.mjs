@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The client library without a page: what closes and refuses it, and that it
 // never hammers at the servers.
+import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import WebSocket from 'ws';
 import { Palaver } from '../www/palaver.js';
-import { startRedis, startResponder, startBridge, startNginx, stop, post, ok, is, until, end, top } from './lib.mjs';
+import { startRedis, startResponder, startBridge, startNginx, stop, post, ok, is, until, end, top, work } from './lib.mjs';
 import { Net } from './lib-net.mjs';
 
 const SIZE = 40 * 1024; // bytes of the page and the library, without comments
@@ -16,22 +17,46 @@ await startRedis();
 await startResponder('r1', { ...limits, PALAVER_POLL_SLOTS: '2' });
 await startBridge('bridge', limits);
 await startBridge('strict', { ...limits, PALAVER_REQUEST_RATE: '20/10' });
+await startResponder('fast', { ...limits, PALAVER_MESSAGE_RATE: '0' });
 const url = await startNginx(['r1'], ['bridge']);
+const fast = await startNginx(['fast'], ['bridge'], 'fast-web');
 const strict = await startNginx(['r1'], ['strict'], 'strict-web');
+
+const trim = (most) => execFileSync('redis-cli', ['-s', `${work}/redis.sock`, 'ltrim', 'palaver:{g}:l', String(-most), '-1']);
+const writer = (await post(fast, 'signIn', { signIn: { username: 'writer', password: 'secret123' } })).authorized;
+/** Somebody writes that many messages: their texts. */
+async function written(count) {
+  const texts = [];
+  for (let n = 0; n < count; n += 1) {
+    texts.push(`text ${n}`);
+    await post(fast, 'channelMessage', { accessKey: writer.accessKey, channelMessage: { message: texts[n] } });
+  }
+  return texts;
+}
 
 /** The library behind a network of its own; all that it told. */
 class Person {
   told = [];
   asked = []; // requests over HTTP
+  held = 0; // polls that were told when to come again
+  due = 0; // when
+  hasty = 0; // polls that came earlier
   static async open(ways = 'open', to = url) {
     const p = new Person();
     p.net = await Net.before(to);
     p.net.ways = ways;
     p.chat = new Palaver({
       url: `${p.net.url.replace('http', 'ws')}/ws`, base: `${p.net.url}/api/`, WebSocket,
-      fetch: (where, what) => {
-        p.asked.push(where.replace(/.*\//, ''));
-        return fetch(where, p.change ? p.change(what) : what);
+      fetch: async (where, what) => {
+        const type = where.replace(/.*\//, '');
+        p.asked.push(type);
+        if (type === 'events' && Date.now() < p.due) p.hasty += 1;
+        const reply = await fetch(where, p.change ? p.change(what) : what);
+        if (type === 'events' && reply.headers.has('Retry-After')) {
+          p.held += 1;
+          p.due = Date.now() + 1000 * reply.headers.get('Retry-After') - 50;
+        }
+        return reply;
       },
     });
     for (const type of ['state', 'authorized', 'signedOut', 'joined', 'message', 'gap']) {
@@ -52,6 +77,11 @@ class Person {
   }
   by(transport) {
     return until(transport, () => this.all('state').at(-1)?.transport === transport, 40000);
+  }
+  /** Until it has a WebSocket again, which it does not wait long for. */
+  climbs() {
+    this.chat.retry();
+    return this.by('websocket');
   }
 }
 
@@ -83,14 +113,45 @@ for (const p of [ann, bob]) {
 // ---- a network that comes and goes ----
 
 for (const p of [ann, bob]) {
-  p.told.length = 0;
+  for (const each of [ann, bob]) each.told.length = 0;
   const done = [];
   for (let n = 0; n < 8; n += 1) {
     done.push(p.chat.send('', `${n}`));
     if (n % 2) p.net.drop();
   }
   const seqs = (await Promise.all(done)).map((d) => d.seq);
+  await until('all', () => [ann, bob].every((each) => each.texts() === '0,1,2,3,4,5,6,7'));
   ok(seqs.every((s, n) => n === 0 || s === seqs[n - 1] + 1), 'what is sent while connections break is stored once, in order', seqs.join());
+}
+for (const p of [ann, bob]) {
+  for (const each of [ann, bob]) each.told.length = 0;
+  p.net.loses = /"seq"/;
+  await p.chat.send('', 'once');
+  is(p.net.loses, null, 'the answer to a message that is stored is lost');
+  await p.chat.send('', 'end');
+  await until('all', () => [ann, bob].every((each) => each.texts().endsWith('end')));
+  is([ann, bob].map((each) => each.texts()).join('; '), 'once,end; once,end', 'all see it once');
+}
+for (const p of [ann, bob]) {
+  await p.chat.request('users'); // connected
+  p.told.length = 0;
+  p.net.cut();
+  await until('the cut', () => p.chat.state === 'waiting', 40000);
+  const missed = await written(250);
+  await p.net.mend();
+  p.chat.retry();
+  await until('all', () => p.texts().endsWith(missed.at(-1)), 40000);
+  is(p.texts(), missed.join(), `${missed.length} messages missed come afterwards, in order`);
+  is(p.all('gap').length, 0, 'with no gap');
+  p.told.length = 0;
+  p.net.cut();
+  await until('the cut', () => p.chat.state === 'waiting', 40000);
+  const some = await written(8);
+  trim(3);
+  await p.net.mend();
+  p.chat.retry();
+  await until('the last', () => [ann, bob].every((each) => each.texts().endsWith(some.at(-1))), 40000);
+  is(p.told.filter((e) => e.type === 'gap' || e.type === 'message').map((e) => e.Message ?? `gap ${e.id}`).join(), ['gap ', ...some.slice(-3)].join(), 'where the history was too short a gap is told, then the newest');
 }
 bob.net.ways = 'open';
 const hotel = await Person.open('portal');
@@ -115,8 +176,9 @@ hopeless.change = () => {
 };
 hopeless.chat.connect();
 const waits = await until('many tries', () => hopeless.all('state').filter((s) => s.state === 'waiting').length > 5 && hopeless.all('state').filter((s) => s.state === 'waiting'), 60000);
-ok(Math.max(...waits.map((w) => w.wait)) > 500 && waits.every((w, n) => w.wait <= 500 * 2 ** n), 'and where nothing else works either, it waits longer and longer', waits.map((w) => Math.round(w.wait)).join());
+ok(Math.max(...waits.map((w) => w.wait)) > 1000 && waits.every((w, n) => w.wait <= 500 * 2 ** n), 'and where nothing else works either, it waits longer and longer', waits.map((w) => Math.round(w.wait)).join());
 hopeless.chat.close();
+await ann.climbs();
 const big = await ann.chat.send('', 'x'.repeat(70000)).catch((e) => e);
 is(big.code, 8, 'a message that ends the connection is not repeated');
 await ann.chat.send('', 'small');
@@ -130,15 +192,44 @@ flood.chat.close();
 // ---- few polls may wait: Retry-After ----
 
 const pollers = await Promise.all(['p1', 'p2', 'p3', 'p4'].map(async (name) => (await Person.open('refuse')).signIn(name)));
-const polls = () => pollers.map((p) => p.asked.filter((a) => a === 'events').length);
-await until('polls', () => polls().every((n) => n > 0));
-const before = polls();
+await until('polls', () => pollers.every((p) => p.asked.includes('events')));
 const began = Date.now();
 await ann.chat.send('', 'to all pollers');
 await until('them', () => pollers.every((p) => p.texts().endsWith('to all pollers')));
 ok(Date.now() - began < 8000, 'a poll that may not wait is asked again at the interval that it was given');
-ok(polls().every((n, k) => n - before[k] < 8), 'and not more often', polls().map((n, k) => n - before[k]).join());
-const [dead] = pollers;
+const sum = (what) => pollers.reduce((n, p) => n + p[what], 0);
+ok(sum('held') > 0 && sum('hasty') === 0, `and not earlier, ${sum('held')} times`);
+for (const p of pollers) p.told.length = 0;
+await written(6);
+trim(2);
+await until('the last', () => pollers.every((p) => p.texts().endsWith('text 5')));
+let gaps = 0;
+for (const p of pollers) {
+  const told = p.told.filter((e) => e.type === 'gap' || e.type === 'message');
+  gaps += p.all('gap').length;
+  ok(told.every((e, n) => n === 0 || e.type === 'gap' || told[n - 1].type === 'gap' || e.seq === told[n - 1].seq + 1), 'nothing is missing where no gap is told', told.map((e) => e.seq ?? 'gap').join());
+}
+ok(gaps > 0, `a gap between two polls is told: ${gaps}`);
+const [dead, twice] = pollers;
+twice.told.length = 0;
+let place = '';
+let again = false;
+twice.change = (what) => {
+  const body = JSON.parse(what.body);
+  if (!body.events) return what;
+  if (again) body.events.since = place;
+  again = false;
+  place ||= body.events.since;
+  return { ...what, body: JSON.stringify(body) };
+};
+await until('a poll', () => place);
+await written(1);
+await until('it', () => twice.texts() === 'text 0');
+again = true;
+await until('an old cursor', () => !again);
+await written(2);
+await until('the last', () => twice.texts().endsWith('text 1'));
+is(twice.texts(), 'text 0,text 0,text 1', 'what comes twice is told once');
 dead.told.length = 0;
 dead.change = (what) => ({ ...what, body: what.body?.replace(/"sessionUUID":"[^"]*"/, '"sessionUUID":"123e4567-e89b-12d3-a456-426614174000"') });
 await until('its end', () => dead.all('state').some((s) => s.state === 'waiting'), 40000);
@@ -155,13 +246,15 @@ for (const p of pollers) p.chat.close();
 
 // ---- the servers' own ends ----
 
-ann.told.length = 0;
+await ann.climbs();
+const restarts = ann.told.length;
 await stop('bridge');
 const meanwhile = ann.chat.send('', 'while it restarts');
 await startBridge('bridge', limits);
 await meanwhile;
-await until('its own', () => ann.texts().includes('while it restarts'));
-is(ann.texts().split('while it restarts').length, 2, 'a bridge that restarts (1012) is come back to');
+const stored = () => ann.told.slice(restarts).filter((e) => e.Message === 'while it restarts').length;
+await until('its own', stored);
+is(stored(), 1, 'a bridge that restarts (1012) is come back to');
 const key = bob.key;
 await post(url, 'signOut', { accessKey: key, signOut: { everywhere: true } });
 await until('its end', () => bob.all('signedOut').length, 40000);
@@ -170,12 +263,16 @@ const late = await Person.open();
 const gone = await late.chat.resume(key).catch((e) => e);
 is(gone.code, 4, 'and opens nothing any more');
 late.chat.close();
+await ann.climbs();
 const anns = await post(url, 'signOut', { accessKey: ann.key, signOut: { everywhere: true } });
 is(anns.status, 200, 'as over a WebSocket');
 await until('its end', () => ann.all('signedOut').length);
 await until('closed', () => ann.chat.state === 'closed');
-const opened = ann.net.opened;
+const tries = () => ann.net.opened + ann.asked.length;
+const [closed, tried] = [Date.now(), tries()];
+await until('more than a first wait', () => Date.now() - closed > 1000);
+is(tries(), tried, 'after 4001 nothing is tried');
 await ann.chat.signIn('ann', 'secret123');
-is(ann.net.opened, opened + 1, 'after 4001 nothing is tried until somebody signs in');
+ok(tries() > tried, 'until somebody signs in');
 for (const p of [ann, bob]) p.chat.close();
-await end('r1', 'bridge', 'strict');
+await end('r1', 'fast', 'bridge', 'strict');

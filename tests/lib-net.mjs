@@ -10,6 +10,8 @@ export class Net {
    */
   ways = 'open';
   opened = 0; // WebSockets asked for
+  /** The next that the server says like this is lost, with its connection. */
+  loses = null;
   #sockets = new Set();
   #server;
   #to;
@@ -65,11 +67,12 @@ export class Net {
       there.on('error', () => socket.destroy());
       there.once('close', () => socket.destroy());
       socket.once('close', () => there.destroy());
-      if (socket.webSocket && this.ways === 'brief') {
-        there.on('data', (said) => {
-          if (/"ready"/.test(said)) setImmediate(() => socket.destroy());
-        });
-      }
+      there.on('data', (said) => {
+        if (socket.webSocket && this.ways === 'brief' && /"ready"/.test(said)) setImmediate(() => socket.destroy());
+        if (!this.loses?.test(said)) return;
+        this.loses = null;
+        socket.destroy();
+      });
       there.write(first);
       socket.pipe(there);
       there.pipe(socket);

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: MIT
 // The page in Chromium where the network is bad: a WebSocket that is refused or
-// never answered, changes between WebSocket and long-poll while messages flow.
+// never answered, a network cut for 20 s, changes between WebSocket and
+// long-poll while messages flow, a history that does not reach back.
 // PALAVER_SHOTS: a folder for pictures.
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import { startRedis, startResponder, startBridge, startNginx, post, ok, is, until, end } from './lib.mjs';
+import { startRedis, startResponder, startBridge, startNginx, post, ok, is, until, end, work } from './lib.mjs';
 import { Net } from './lib-net.mjs';
 
+const OFFLINE = 20000; // ms that the network is cut
 const shots = process.env.PALAVER_SHOTS;
 const limits = { PALAVER_MESSAGE_RATE: '0', PALAVER_REQUEST_RATE: '0' };
 await startRedis();
 for (const r of ['r1', 'r2']) await startResponder(r, limits);
 await startBridge('bridge', limits);
 const url = await startNginx(['r1', 'r2'], ['bridge']);
+const redis = (...args) => execFileSync('redis-cli', ['-s', `${work}/redis.sock`, ...args], { encoding: 'utf8' }).trim();
 const browser = await chromium.launch({
   executablePath: '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
@@ -135,6 +139,62 @@ await flow;
 await ann.has(`flow ${sent - 1}`);
 is((await flowed()).join(), wanted(sent), `${sent} messages meanwhile: none lost, none doubled, in order`);
 is((await ann.texts()).filter((t) => t.startsWith('by ')).join(), 'by WebSocket,by long-poll', 'nor of its own');
+is(await ann.page.locator('.gap').count(), 0, 'and no gap is told');
+
+// ---- a network that is cut ----
+
+const seen = (await ann.texts()).length;
+ann.net.cut();
+const cutAt = Date.now();
+await ann.tells(/Not connected/);
+await ann.shot('not-connected');
+const missed = [];
+for (let n = 0; n < 120; n += 1) missed.push((await says(`missed ${n}`)).Message);
+await ann.say('from the dark 1');
+await ann.say('from the dark 2');
+is(await ann.page.locator('[data-state=sending]').count(), 2, 'what is sent meanwhile shows as being sent');
+await ann.shot('sending');
+const height = () => ann.page.evaluate(() => document.querySelector('#log').getBoundingClientRect().top);
+const top = await height();
+await until('20 s', () => Date.now() - cutAt > OFFLINE, OFFLINE + 10000);
+const tries = ann.net.opened;
+await ann.net.mend();
+await ann.page.evaluate(() => dispatchEvent(new Event('online')));
+const mended = Date.now();
+await ann.has('from the dark 2');
+await ann.tells(/Connected by/);
+ok(Date.now() - mended < 5000, `back at once with the network, ${Date.now() - mended} ms`);
+await until('sent', async () => (await ann.page.locator('[data-state=sending]').count()) === 0);
+is((await ann.texts()).slice(seen).join(), [...missed, 'from the dark 1', 'from the dark 2'].join(), 'after 20 s nothing is lost or doubled, in order');
+is(await height(), top, 'and nothing on the page has moved');
+ok(tries > 0, `${tries} WebSockets were tried`);
+is(await ann.page.locator('.gap').count(), 0, 'no gap is told');
+
+// ---- a history that does not reach back ----
+
+ann.net.cut();
+await ann.tells(/Not connected/);
+for (let n = 0; n < 10; n += 1) await says(`lost ${n}`);
+redis('ltrim', 'palaver:{g}:l', '-3', '-1');
+await ann.net.mend();
+await ann.page.getByText('Retry now').click();
+await ann.has('lost 9');
+const around = await ann.page.evaluate(() => {
+  const gap = document.querySelector('.gap').parentNode;
+  return [gap.previousSibling, gap.nextSibling].map((e) => e.querySelector('.text').textContent);
+});
+is(around.join(), 'from the dark 2,lost 7', 'a gap that cannot be closed is marked where it is');
+await ann.shot('gap');
+await ann.say('on it goes');
+await ann.has('on it goes');
+
+await ann.page.context().setOffline(true);
+await ann.tells(/Offline/);
+await ann.shot('offline');
+await ann.page.context().setOffline(false);
+await ann.tells(/Connected by/);
+ok(true, 'a device without a network says so, until it has one');
+
 is(ann.faults.join('; '), '', 'no fault in a page');
 await browser.close();
 await end('r1', 'r2', 'bridge');

@@ -5,6 +5,7 @@ import { Log, element } from './log.js';
 
 const STORE = `palaver:${location.pathname}`;
 const USERS_AGAIN = 1500; // ms to gather news before people are asked for
+const USERS_LATER = 20000; // ms, when that failed
 const KEEP = 1000; // messages of a room
 const $ = (id) => document.getElementById(id);
 const when = (id, type, does) => $(id).addEventListener(type, does);
@@ -34,12 +35,11 @@ function load() {
     return {};
   }
 }
-function keep(what) {
+function store(change) {
   try {
-    localStorage.setItem(STORE, JSON.stringify(what));
+    localStorage.setItem(STORE, JSON.stringify({ ...load(), ...change }));
   } catch { /* it is blocked */ }
 }
-const store = (change) => keep({ ...load(), ...change });
 
 // parts: of the history, between gaps
 function room(id) {
@@ -118,7 +118,7 @@ function leaveAll() {
   rooms.clear();
   people = [];
   current = '';
-  keep({ name: load().name });
+  store({ key: undefined, room: undefined });
   showEntry();
 }
 
@@ -131,7 +131,8 @@ async function refreshPeople() {
     people = (await chat.users({ limit: 1000 })).users;
     here = (await chat.users({ recipientUUID: '', limit: 0 })).total;
   } catch {
-    return; // asked again after the reconnect
+    if (chat.user) refreshPeopleSoon(USERS_LATER);
+    return;
   }
   const name = people.find((p) => p.UUID === chat.user?.userUUID)?.Username;
   if (name) store({ name });
@@ -177,7 +178,9 @@ function showRooms() {
 
 function join(id) {
   room(id).joined = true;
-  chat.join(id).catch(() => { /* it is joined with the next connection */ });
+  chat.join(id).catch(() => {
+    room(id).joined = false;
+  });
 }
 
 function open(id) {
@@ -298,7 +301,7 @@ on('state', ({ state, wait, offline, transport }) => {
   };
   tell();
   if (waits) countdown = setInterval(tell, 1000);
-  const text = BY[transport] ?? (offline ? 'Offline. Trying again' : tried ? 'Not connected. Trying again' : state === 'closed' ? '' : 'Connecting…');
+  const text = BY[transport] ?? (offline ? 'Offline. Trying again' : tried ? 'Not connected. Trying again' : state === 'connecting' ? 'Connecting…' : '');
   if ($('banner-text').textContent !== text) $('banner-text').textContent = text;
   $('banner').dataset.state = tried ? 'waiting' : state;
   $('retry').hidden = !tried;

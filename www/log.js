@@ -17,7 +17,7 @@ function withLinks(text) {
   const part = new DocumentFragment();
   let end = 0;
   for (const { 0: href, index } of text.matchAll(/https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)]/g)) {
-    const a = Object.assign(element('a', '', href), { href, rel: 'noopener noreferrer', target: '_blank' });
+    const a = Object.assign(element('a', '', href), { href, rel: 'noreferrer', target: '_blank' });
     part.append(text.slice(end, index), a);
     end = index + href.length;
   }
@@ -81,7 +81,8 @@ export class Log {
   }
 
   #place(messages, n) {
-    const [before, message] = [messages[n - 1], messages[n]];
+    const message = messages[n];
+    const before = messages[n - 1]?.gap ? messages[n - 2] : messages[n - 1];
     const row = this.#rows.get(message) ?? this.#make(message);
     const next = this.#rows.get(messages[n + 1]) ?? null;
     if (!row.parentNode || row.nextSibling !== next) this.#box.insertBefore(row, next);

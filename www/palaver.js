@@ -31,6 +31,8 @@ export function newUUID() {
 const where = (id) => (id[0] === '#' ? { channel: id.slice(1) } : { recipientUUID: id });
 /** Cursors as `since`, the older first: of two of one scope the last counts. */
 const list = (...cursors) => cursors.filter(Boolean).join() || undefined;
+/** Until what failed may be tried again. */
+const until = ({ wait }) => new Promise((resolve) => setTimeout(resolve, wait || 1000));
 
 export class Palaver extends EventTarget {
   #options;
@@ -88,8 +90,9 @@ export class Palaver extends EventTarget {
     if (this.#state === 'waiting') this.connect();
     if (this.#state !== LIVE) return;
     this.#transport.request('users', { limit: 0 }, CHECK_TIME).catch(() => {});
+    if (!this.#transport.polls || this.#trial || this.#climb <= 2 * CLIMB_FIRST) return;
     this.#climb = CLIMB_FIRST;
-    if (this.#transport.polls && !this.#trial) this.#climbLater();
+    this.#climbLater();
   }
 
   /** Ends the connection for good. */
@@ -135,8 +138,18 @@ export class Palaver extends EventTarget {
   /** Joins a channel, and again after each reconnect until leave(). */
   async join(id = '', { limit = 50 } = {}) {
     if (!this.#channels.has(id)) this.#channels.set(id, { limit, last: 0 });
-    await this.#untilLive();
-    return this.#join(id);
+    for (;;) {
+      await this.#untilLive();
+      try {
+        return await this.#join(id);
+      } catch (e) {
+        if (e.code && !e.passing) {
+          this.#channels.delete(id);
+          throw e;
+        }
+        await until(e);
+      }
+    }
   }
 
   leave(id = '') {
@@ -309,7 +322,7 @@ export class Palaver extends EventTarget {
           this.#unsent.delete(UUID);
           resolve({ UUID, seq });
         } catch (e) {
-          if (e.passing) await new Promise((again) => setTimeout(again, e.wait || 1000));
+          if (e.passing) await until(e);
           else if (e.code || this.#tooLarge) { // 0: repeated after the reconnect
             this.#unsent.delete(UUID);
             reject(e.code ? e : new PalaverError({ code: 8, error: 'too large' }));
@@ -363,7 +376,7 @@ export class Palaver extends EventTarget {
 
   #down(t, { code, wait = 0, hung }) {
     const was = t === this.#transport;
-    if (!t.polls && (!was || this.#steady)) this.#misses = hung ? MISSES : this.#misses + 1;
+    if (!t.polls && (!was || (this.#steady && !(code > 1006)))) this.#misses = hung ? MISSES : this.#misses + 1;
     if (t.polls && !was) this.#misses = MISSES - 1; // next time a WebSocket first
     if (was) {
       this.#transport = null;

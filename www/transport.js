@@ -13,7 +13,7 @@ const READY_TIME = 5000; // ms
 const REPLY_TIME = 15000;
 export const CHECK_TIME = 5000;
 const QUIET = 60000; // ms without a frame until a WebSocket is looked after
-const POLL_WAIT = 25; // s
+const POLL_TIME = 75000; // ms: longer than the server lets any poll wait
 const HASTE = 1000; // ms: a poll that ends empty earlier was not held
 const HASTE_MOST = 5; // times that
 const LOST = { code: 0, error: 'the connection was lost' };
@@ -37,13 +37,14 @@ export class PalaverError extends Error {
   }
 }
 const STOPPED = new PalaverError(LOST);
+const DEAF = { up() {}, frame() {}, down() {} };
 
 export class Socket {
-  polls = false;
   #on;
   #socket;
   #timer;
   #ids = 0;
+  #turn = Promise.resolve(); // of the frames
   #pending = new Map(); // id -> {resolve, reject, timer}
 
   constructor({ url, WebSocket }, on) {
@@ -51,7 +52,12 @@ export class Socket {
     this.#timer = setTimeout(() => this.#end({ hung: true }), READY_TIME);
     try {
       this.#socket = new WebSocket(url);
-      this.#socket.onmessage = (e) => this.#receive(JSON.parse(e.data));
+      // What waits for a reply goes on before the next frame, also where both
+      // come in one turn of the loop (ws in Node).
+      this.#socket.onmessage = ({ data }) => {
+        const frame = JSON.parse(data);
+        this.#turn = this.#turn.then(() => this.#on !== DEAF && this.#receive(frame));
+      };
       this.#socket.onclose = ({ code, reason }) => this.#end({ code, wait: Math.random() * (code === 1012 && /\d+/.exec(reason)) });
       this.#socket.onerror = () => {};
     } catch {
@@ -70,7 +76,7 @@ export class Socket {
   follow() {}
 
   close() {
-    this.#on.down = () => {};
+    this.#on = DEAF;
     this.#end();
   }
 
@@ -91,8 +97,9 @@ export class Socket {
     clearTimeout(this.#timer);
     if (this.#socket) this.#socket.onmessage = this.#socket.onclose = null;
     this.#socket?.close();
-    this.#on.down(why);
-    this.#on.down = () => {};
+    const { down } = this.#on;
+    this.#on = DEAF;
+    down(why);
     for (const { reject, timer } of this.#pending.values()) {
       clearTimeout(timer);
       reject(STOPPED);
@@ -135,7 +142,7 @@ export class Poll {
       const began = Date.now();
       let wait = 0;
       try {
-        const { reply, later } = await this.#call('events', { ...this.#who, events: { since: from, wait: POLL_WAIT } }, POLL_WAIT * 1000 + REPLY_TIME, mine);
+        const { reply, later } = await this.#call('events', { ...this.#who, events: { since: from } }, POLL_TIME, mine);
         if (this.#polling !== mine) return;
         await this.#on.events(reply, from);
         empty = (reply.recovered && reply.frames.length) || Date.now() - began > HASTE ? 0 : empty + 1;
