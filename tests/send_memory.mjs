@@ -2,11 +2,13 @@
 // What waits for the sockets of those who do not read is bounded, of each and in
 // all: who has not read for longest goes first, with 4008 if he takes it, and
 // presence stays right whatever was done for him meanwhile.
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { startRedis, startResponder, startBridge, startNginx, Client, ok, is, until, post, end, work } from './lib.mjs';
+import { startRedis, startResponder, startBridge, startNginx, Client, ok, is, until, post, signal, end, work } from './lib.mjs';
 
 const MEGA = 1024 * 1024;
 const FILL = 1200;
+const BURST = 80; // 12 kB each: what a ring holds
 const settings = {
   PALAVER_MESSAGE_RATE: '0', PALAVER_PRESENCE_GRACE: '200', PALAVER_SESSION_LEASE: '500', PALAVER_LOG_LEVEL: 'debug',
   ASAN_OPTIONS: `detect_leaks=1:quarantine_size_mb=1:log_path=${work}/asan`,
@@ -68,6 +70,32 @@ goOn(asks);
 await until('the replies', () => asks.frames.filter((f) => f.type === 'channelMessages').length === ASKED, 60000);
 is(asks.frames.filter((f) => f.id).map((f) => f.id).join(), Array.from({ length: ASKED }, (_, n) => `${n}`).join(), 'all come, in order, when he reads');
 asks.ws.terminate();
+
+// Much comes at once for many who stall: each is sent a part.
+const many = [];
+for (let n = 0; n < 40; n += 1) {
+  const c = await enter('roomy', ann);
+  await c.ask({ type: 'channelJoin', channelJoin: { channel: 'burst', limit: 0 } });
+  stall(c);
+  many.push(c);
+}
+const calmly = rss();
+signal('roomy', 'SIGSTOP');
+for (let n = 0; n < BURST; n += 1) await say(ann, 'burst', '€'.repeat(4096));
+// It is read from the log, for pub/sub had a hole.
+execFileSync('redis-cli', ['-s', `${work}/redis.sock`, 'client', 'kill', 'type', 'pubsub']);
+signal('roomy', 'SIGCONT');
+await near.ask({ type: 'channelJoin', channelJoin: { channel: 'burst', limit: 0 } });
+await say(ann, 'burst', 'last');
+await until('the last one', () => near.frames.some((f) => f.type === 'channelMessage' && f.channelMessage.Message === 'last'));
+await near.ask({ type: 'channelLeave', channelLeave: { channel: 'burst' } });
+const burst = rss() - calmly;
+console.log(`# ${burst} kB more`);
+ok(burst < many.length * 160, 'of much that came at once a part waits for each', `${burst} kB more`);
+for (const c of many) goOn(c);
+await until('the rest', () => many.every((c) => c.frames.filter((f) => f.type === 'channelMessage').length === BURST + 1));
+ok(many.every((c) => c.frames.filter((f) => f.type === 'channelMessage').every((f, n) => f.channelMessage.seq === n + 1)), 'all of it comes, in order, when they read');
+for (const c of many) c.ws.terminate();
 
 // Ten stall one after the other; 4 MiB are not enough for all.
 const watcher = await enter('some', ann);
