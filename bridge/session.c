@@ -307,7 +307,7 @@ on_tick(uv_timer_t *timer)
 			s->key_until = now + KEY_AGAIN;
 			s->generation = 0;
 			looks = true;
-		} else if (s->state == SESSION_OPEN && !s->busy &&
+		} else if (s->state == SESSION_OPEN &&
 		    now - s->nobody_since >= nobody_most) {
 			session_close(s, WS_GOING_AWAY, "not signed in");
 		} else if (!s->pinged && now - s->heard >=

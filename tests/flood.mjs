@@ -11,7 +11,8 @@ await startResponder('responder', { PALAVER_REQUEST_RATE: '5/600', PALAVER_MESSA
 await startBridge('bridge', { PALAVER_REQUEST_RATE: '300/10' });
 const url = await startNginx(['responder'], ['bridge']);
 await startBridge('strict', { PALAVER_REQUEST_RATE: '20/5', PALAVER_MESSAGE_RATE: '3/600', PALAVER_SIGN_IN_WITHIN: '1' });
-await startBridge('unlimited', { PALAVER_REQUEST_RATE: '0' });
+await startBridge('unlimited', { PALAVER_REQUEST_RATE: '0', PALAVER_PASSWORD_COST: 'interactive' });
+await startBridge('hasty', { PALAVER_SIGN_IN_RATE: '0', PALAVER_SIGN_IN_WITHIN: '1' });
 await startBridge('small', { PALAVER_MAX_CONNECTIONS: '3', PALAVER_ADDRESS_CONNECTIONS: '2' });
 const port = await freePort();
 await startBridge('tcp', { PALAVER_SIGN_IN_WITHIN: '1' }, port);
@@ -208,6 +209,13 @@ ok(third.code === 0 && talker.code === 0, 'who has signed in stays');
 await third.ask({ type: 'signOut' });
 await until('the close', () => third.code, 8000);
 is(third.code, 1001, 'who signs out and does not sign in again is closed as well');
+// One request or another of his is always under way: each costs a hash.
+await signed(socket('unlimited'), 'costly');
+const tries = await Client.open(socket('hasty'));
+for (let n = 0; n < 100; n += 1) tries.send({ type: 'signIn', id: `${n}`, signIn: { username: 'costly', password: 'a wrong one' } });
+await until('the close', () => tries.code, 60000);
+is(tries.code, 1001, 'who only tries is closed, too');
+ok(tries.frames.filter((f) => f.type === 'error').length < 100, 'and not when there is nothing more to try');
 
 const half = 'GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n';
 const gone = (s) => new Promise((resolve) => s.on('error', () => {}).on('close', () => resolve(Date.now())));
@@ -233,4 +241,4 @@ clearInterval(drip);
 ok(last - begin < 10000, `silent, half-finished, slow and idle connections are closed (${last - begin} ms)`);
 is((await through.ask(users)).type, 'users', 'and who has signed in stays');
 
-await end('responder', 'bridge', 'strict', 'unlimited', 'small', 'tcp');
+await end('responder', 'bridge', 'strict', 'unlimited', 'hasty', 'small', 'tcp');
