@@ -40,7 +40,7 @@ conn_close(struct conns *cs, struct conn *c)
 	if (c->state == CONN_SERVING)
 		service_forget(cs->service, c->id);
 	c->state = CONN_CLOSED;
-	cs->table[conn_fd(c)] = NULL;
+	cs->table[conn_fd(c)] = (struct slot){ NULL, UINT64_MAX };
 	cs->count--;
 	close(conn_fd(c));
 	if (!c->pumping)
@@ -83,7 +83,8 @@ conn_replied(struct conns *cs, struct conn *c)
 	}
 	c->kept = true;
 	c->state = CONN_IDLE;
-	c->deadline = clock_ms() + (cs->finishing ? KEPT_TIME : IDLE_TIME);
+	conn_expect(cs, c, clock_ms() + (cs->finishing ? KEPT_TIME :
+	    IDLE_TIME));
 	conn_pump(cs, c, (struct span){ NULL, 0 });
 }
 
@@ -147,7 +148,7 @@ conn_answer(void *arg, uint64_t id, struct span response)
 	if (c == NULL)
 		return; /* the web server, or its client, has left */
 	c->state = CONN_WRITING;
-	c->deadline = clock_ms() + REQUEST_TIME;
+	conn_expect(cs, c, clock_ms() + REQUEST_TIME);
 	c->last = cs->finishing;
 	buf_reset(out);
 	records_reply(out, c->request, response);
@@ -186,6 +187,7 @@ conn_serve(struct conns *cs, struct conn *c)
 	char **params = params_read(buf_peek(&r->params));
 
 	c->state = CONN_SERVING;
+	conn_expect(cs, c, UINT64_MAX);
 	c->request = (uint16_t)r->id;
 	c->keep = r->keep;
 	if (params != NULL)
@@ -210,7 +212,7 @@ conn_scan(struct conns *cs, struct conn *c, struct span *in)
 {
 	if (c->state == CONN_IDLE) {
 		c->state = CONN_READING;
-		c->deadline = clock_ms() + REQUEST_TIME;
+		conn_expect(cs, c, clock_ms() + REQUEST_TIME);
 	}
 	switch (records_feed(&c->in->records, in)) {
 	case RECORDS_PARTIAL:

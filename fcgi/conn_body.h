@@ -36,7 +36,6 @@ struct leaving {
 /* Thousands wait in CONN_SERVING: what they do not need is elsewhere. */
 struct conn {
 	uint64_t id;
-	uint64_t deadline;      /* ms */
 	struct intake *in;      /* NULL: no byte that was not served */
 	struct leaving *out;    /* NULL: nothing */
 	uint16_t request;       /* its id */
@@ -50,10 +49,17 @@ struct conn {
 
 #define ADDED 128 /* of conn.watched: the descriptor is in the watch */
 
+/* Where a descriptor's connection is found. Its time stands here, so that a look
+ * at all of them touches none that waits. */
+struct slot {
+	struct conn *conn;      /* NULL: none */
+	uint64_t deadline;      /* ms; UINT64_MAX: it has all the time */
+};
+
 struct conns {
 	struct service *service;
 	struct watch *watch;
-	struct conn **table;    /* by descriptor */
+	struct slot *table;     /* by descriptor */
 	size_t room;            /* of table */
 	size_t count;
 	uint32_t generation;    /* tells apart who has a descriptor in turn */
@@ -70,6 +76,13 @@ static inline int
 conn_fd(const struct conn *c)
 {
 	return (int)(uint32_t)c->id;
+}
+
+/* Its time is over then (ms). */
+static inline void
+conn_expect(struct conns *cs, const struct conn *c, uint64_t deadline)
+{
+	cs->table[conn_fd(c)].deadline = deadline;
 }
 
 /* NULL: it is closed. */

@@ -19,7 +19,7 @@ struct conn *
 conn_find(const struct conns *cs, uint64_t id)
 {
 	size_t fd = (uint32_t)id;
-	struct conn *c = fd < cs->room ? cs->table[fd] : NULL;
+	struct conn *c = fd < cs->room ? cs->table[fd].conn : NULL;
 
 	return c != NULL && c->id == id ? c : NULL;
 }
@@ -28,16 +28,17 @@ static bool
 table_holds(struct conns *cs, size_t fd)
 {
 	size_t room = cs->room == 0 ? TABLE_FIRST : cs->room;
-	struct conn **grown;
+	struct slot *grown;
 
 	while (room <= fd)
 		room *= 2;
 	if (room == cs->room)
 		return true;
-	grown = realloc(cs->table, room * sizeof(struct conn *));
+	grown = realloc(cs->table, room * sizeof(*grown));
 	if (grown == NULL)
 		return false;
-	memset(grown + cs->room, 0, (room - cs->room) * sizeof(struct conn *));
+	for (size_t i = cs->room; i < room; i++)
+		grown[i] = (struct slot){ NULL, UINT64_MAX };
 	cs->table = grown;
 	cs->room = room;
 	return true;
@@ -75,10 +76,10 @@ has_input(const struct conn *c)
 /* A kept connection must not be closed upon a request that is on its way: the
  * web server cannot repeat a POST. */
 static bool
-is_overdue(const struct conn *c, uint64_t now)
+is_overdue(const struct slot *s, uint64_t now)
 {
-	return c->state != CONN_SERVING && now > c->deadline &&
-	    (c->state != CONN_IDLE || !has_input(c));
+	return now > s->deadline &&
+	    (s->conn->state != CONN_IDLE || !has_input(s->conn));
 }
 
 void
@@ -87,8 +88,8 @@ conns_tick(struct conns *cs)
 	uint64_t now = clock_ms();
 
 	for (size_t fd = 0; fd < cs->room; fd++)
-		if (cs->table[fd] != NULL && is_overdue(cs->table[fd], now))
-			conn_close(cs, cs->table[fd]);
+		if (is_overdue(&cs->table[fd], now))
+			conn_close(cs, cs->table[fd].conn);
 }
 
 void
@@ -100,14 +101,14 @@ conns_finish(struct conns *cs)
 	/* Those that idle may have a request on its way to us: a kept one that
 	 * is in use will show it soon, one that just came a little later. */
 	for (size_t fd = 0; fd < cs->room; fd++) {
-		struct conn *c = cs->table[fd];
+		const struct conn *c = cs->table[fd].conn;
 		uint64_t most;
 
 		if (c == NULL || c->state != CONN_IDLE)
 			continue;
 		most = now + (c->kept ? KEPT_TIME : FRESH_TIME);
-		if (c->deadline > most)
-			c->deadline = most;
+		if (cs->table[fd].deadline > most)
+			conn_expect(cs, c, most);
 	}
 }
 
@@ -115,8 +116,8 @@ void
 conns_close(struct conns *cs)
 {
 	for (size_t fd = 0; fd < cs->room; fd++)
-		if (cs->table[fd] != NULL)
-			conn_close(cs, cs->table[fd]);
+		if (cs->table[fd].conn != NULL)
+			conn_close(cs, cs->table[fd].conn);
 }
 
 /* ---- life ---- */
@@ -131,8 +132,7 @@ conns_take(struct conns *cs, int fd)
 		return false;
 	}
 	c->id = (uint64_t)++cs->generation << 32 | (uint32_t)fd;
-	c->deadline = clock_ms() + REQUEST_TIME;
-	cs->table[fd] = c;
+	cs->table[fd] = (struct slot){ c, clock_ms() + REQUEST_TIME };
 	cs->count++;
 	conn_read(cs, c); /* its request is mostly there already */
 	return true;
