@@ -3,10 +3,9 @@
 // the Redis that there is, members who do what the plan says, and what the
 // judge has to say of it all.
 import http from 'node:http';
-import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { start, startNginx, startRedis, stop, until, post, work } from './lib.mjs';
+import { start, startNginx, startRedis, redis, stop, until, post, work } from './lib.mjs';
 import { judge } from './lib-judge.mjs';
 import { plan as planOf, random } from './lib-plan.mjs';
 import { Member, channelOf, pause } from './lib-clients.mjs';
@@ -22,7 +21,6 @@ let runs = 0;
 /** Whether fn came true within ms. */
 const comes = (fn, ms) => until('', fn, ms).then(() => true, () => false);
 
-const redis = (...args) => execFileSync('redis-cli', ['-s', `${work}/redis.sock`, ...args]);
 const healthy = (socketPath) => new Promise((resolve) => {
   http.get({ socketPath, path: '/health' }, (r) => {
     r.resume();
