@@ -206,6 +206,7 @@ export class Member {
   #pending = new Map(); // UUID -> send that waits for an answer
   #places = new Map();  // of what -> cursor; what comes later holds over what came before
   #away = 0;            // ms to stay away
+  #lives = 0;           // transports so far
   #over = false;
 
   /**
@@ -228,6 +229,7 @@ export class Member {
   /** Stays connected until it is over. */
   async live() {
     while (!this.#over) {
+      this.#lives += 1;
       this.#current = this.via === 'ws' ? new Socket(this) : new Poll(this);
       await this.#current.follow().catch((e) => {
         if (!PASSING.has(e.code) && e.code !== UNSIGNED) this.complain(e.message);
@@ -364,7 +366,7 @@ export class Member {
 
   #message(m) {
     const channel = channelOf(m);
-    this.records.push({ kind: 'message', channel, seq: m.seq, uuid: m.UUID, sender: m.SenderUUID, text: m.Message });
+    this.records.push({ kind: 'message', channel, seq: m.seq, uuid: m.UUID, sender: m.SenderUUID, text: m.Message, by: `${this.#current.kind} ${this.#lives}` });
     this.last.set(channel, Math.max(m.seq, this.last.get(channel) ?? 0));
     return channel;
   }

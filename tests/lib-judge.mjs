@@ -7,7 +7,7 @@
 // which they came:
 //   { kind: 'joined', channel, seq }         follows all that is behind seq
 //   { kind: 'resumed', channel, recovered }  went on by cursor; no channel: all
-//   { kind: 'message', channel, seq, uuid, sender, text }
+//   { kind: 'message', channel, seq, uuid, sender, text, by }  by: for people
 // A send, with the run's one clock, which counts what happens:
 //   { sender, channel, uuid, text, began, answers: [{ seq, uuid, at }] }
 // A log: all messages that a channel holds in the end, as they are stored.
@@ -58,7 +58,7 @@ function judgeSends(sends, logs, seqsOf, lossy, fault) {
  * order, and the same as in the log. */
 function judgeChannel(name, channel, records, log, lossy, fault) {
   const at = new Map(log.map((m) => [m.seq, m]));
-  const seen = new Set();
+  const seen = new Map(); // seq -> by what transport
   const uuids = new Map();
   let from = null;
   let last = null;
@@ -84,11 +84,11 @@ function judgeChannel(name, channel, records, log, lossy, fault) {
         from = r.seq - 1;
         lost = false;
       }
-      if (seen.has(r.seq)) fault('doubled', `${name}, ${of(channel)}: ${r.seq} came again after ${last}`);
+      if (seen.has(r.seq)) fault('doubled', `${name}, ${of(channel)}: ${r.seq} came again after ${last}, by ${r.by}, before by ${seen.get(r.seq)}`);
       else if (r.seq <= last) fault('swapped', `${name}, ${of(channel)}: ${r.seq} came after ${last}`);
       if (uuids.has(who(r)) && uuids.get(who(r)) !== r.seq) fault('doubled', `${name}, ${of(channel)}: ${who(r)} came as ${uuids.get(who(r))} and ${r.seq}`);
       if (at.has(r.seq) ? !same(at.get(r.seq), r) : !lossy) fault('differs', `${name}, ${of(channel)}: ${r.seq} is ${who(r)}, stored is ${at.has(r.seq) ? who(at.get(r.seq)) : 'nothing'}`);
-      seen.add(r.seq);
+      seen.set(r.seq, r.by);
       uuids.set(who(r), r.seq);
       last = Math.max(last, r.seq);
     }
