@@ -11,7 +11,7 @@ import WebSocket from 'ws';
 import { ok, is, until, end, top } from './lib.mjs';
 import { SETUPS, certificate, close, open, prepare, redis, responders, restartBridge } from './lib-hosting.mjs';
 
-const AT_ONCE = 2; // set-ups that are worked at the same time
+const AT_ONCE = 3; // set-ups that are worked at the same time
 const CONCURRENT = 200; // requests
 const HELD = Number(process.env.HOSTING_HELD ?? 55); // s: the longest poll there is
 const RESTARTS = 4;
@@ -121,6 +121,7 @@ async function conversation(site, ann) {
   ok(r.status === 200 && r.channelMessage.Message === LARGE, `${site.name}: 16 KiB over HTTP`);
   await two.next('channelMessage');
   ok((await two.next('channelMessage')).channelMessage.Message === LARGE, `${site.name}: reaches a WebSocket`);
+  await two.ask({ type: 'signOut' });
   two.ws.close();
   return one;
 }
@@ -206,7 +207,8 @@ async function guesses(site, how, name, from, addresses) {
 async function addresses(site) {
   for (const how of ['HTTP', 'WebSocket']) {
     const name = `${how}${site.secure ? 2 : 1}`;
-    await site.post('signUp', { signUp: { username: name, password: PASSWORD } });
+    const { authorized } = await site.post('signUp', { signUp: { username: name, password: PASSWORD } });
+    await site.post('signOut', { accessKey: authorized.accessKey, sessionUUID: authorized.sessionUUID });
     is(await guesses(site, how, name, undefined, ['192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.1', '192.0.2.2']), '5,5,5,9,5',
       `${site.name}: X-Forwarded-For of a proxy that is trusted, ${how}`);
     // Whoever else asks is whom the web server sees, whatever he writes.
@@ -215,12 +217,9 @@ async function addresses(site) {
   }
 }
 
+/** Once all others are done: whoever comes or goes would end it. */
 async function held(site) {
   const p = await person(site, 'hal');
-  while ((await p.poll(0)).events.frames.length) { /* what there was */ }
-  // Of a channel of his own nothing comes: what is general would wake him.
-  await p.say('channelLeave');
-  p.cursor = (await p.say('channelJoin', { channel: 'quiet' })).channelJoin.cursor;
   let longest = 0;
   while (longest < HELD) {
     const began = Date.now();
@@ -238,7 +237,7 @@ async function doctor(site) {
 }
 
 async function body(site) {
-  await doctor(site);
+  if (site.secure) await doctor(site);
   await page(site);
   await origins(site);
   const ann = await person(site, 'ann2');
@@ -251,6 +250,7 @@ async function body(site) {
   await slowUpload(site, ann);
   await many(site, ann);
   await addresses(site);
+  await bob.say('signOut');
   return { ann, socket };
 }
 
@@ -291,6 +291,7 @@ async function restarts(s) {
   await some(50);
   working = false;
   await Promise.all(load);
+  await ann.say('signOut');
   rows.get(s.name).restart = [`${bad.length} of ${done + bad.length}${bad.length ? `, away ${(away / 1000).toFixed(1)} s` : ''}`];
   if (s.holder !== 'server') is(bad.join(), '', `${s.name}: ${RESTARTS} restarts under load fail no request`);
 }
@@ -325,7 +326,7 @@ async function polls(site) {
     }
     return { uuid: a.sessionUUID, poll };
   }));
-  const all = sessions.map(({ poll }) => poll(20).then((r) => r.status, (e) => e.code));
+  const all = sessions.map(({ poll }) => poll(12).then((r) => r.status, (e) => e.code));
   const n = await settled(() => Number(redis(site.setup, 'eval', "local n = 0 for _, k in ipairs(KEYS) do n = n + redis.call('hexists', k, 'w') end return n",
     WAITING, ...sessions.map(({ uuid }) => `palaver:{sys}:s:${uuid}`))));
   // A note to herself is news to all of them; where no thread is left it waits as well.
@@ -385,19 +386,18 @@ await each(setups, async (s) => {
   for (const site of s.sites) await curl(site);
   if (s.holder === 'none') rows.get(s.name).restart = ['no process stays'];
   else await restarts(s);
+  s.open = [];
+  for (const site of s.sites) s.open.push(await body(site));
+  // Which takes its time, while others are worked.
+  s.held = Promise.all(s.sites.map(held));
 });
-const waiting = setups.flatMap((s) => s.sites.map(held));
-const open2 = [];
 await each(setups, async (s) => {
-  for (const site of s.sites) open2.push(await body(site));
-});
-await Promise.all(waiting);
-for (const { ann, socket } of open2) {
-  await ann.say('channelMessage', { message: 'still there' });
-  await until('it', () => socket.raw.some((t) => t.includes('still there')));
-  socket.ws.close();
-}
-await each(setups, async (s) => {
+  await s.held;
+  for (const { ann, socket } of s.open) {
+    await ann.say('channelMessage', { message: 'still there' });
+    await until('it', () => socket.raw.some((t) => t.includes('still there')));
+    socket.ws.close();
+  }
   await fits(s);
   await elsewhere(s);
 });

@@ -209,6 +209,7 @@ trusted = unix 127.0.0.1
 sign_in_rate = 3/600
 request_rate = 0
 user_polls = 1000
+operation_timeout = 4000
 poll_slots = ${s.slots ?? 0}
 `);
   writeFileSync(`${s.dir}/pids`, '');
