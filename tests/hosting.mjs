@@ -9,7 +9,7 @@ import { appendFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import WebSocket from 'ws';
 import { ok, is, until, end, top } from './lib.mjs';
-import { SETUPS, certificate, close, open, prepare, redis, responders, restartBridge } from './lib-hosting.mjs';
+import { SETUPS, bridgeWell, certificate, close, open, prepare, redis, responders, restartBridge } from './lib-hosting.mjs';
 
 const AT_ONCE = 3; // set-ups that are worked at the same time
 const CONCURRENT = 200; // requests
@@ -237,6 +237,7 @@ async function doctor(site) {
 }
 
 async function body(site) {
+  await until('the bridge', () => bridgeWell(site.setup)); // after Redis was away
   if (site.secure) await doctor(site);
   await page(site);
   await origins(site);

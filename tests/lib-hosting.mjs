@@ -187,6 +187,13 @@ function hold(s) {
 function startBridge(s) {
   start(`${s.id}-bridge`, `${build}/bridge/palaver-bridge`, ['--config', `${s.dir}/palaver.conf`, '--listen', `unix:${s.dir}/bridge.sock`], BARE);
 }
+/** Whether the bridge has its Redis. */
+export const bridgeWell = (s) => new Promise((resolve) => {
+  http.get({ socketPath: `${s.dir}/bridge.sock`, path: '/health' }, (r) => {
+    r.resume();
+    resolve(r.statusCode === 200);
+  }).on('error', () => resolve(false));
+});
 /** Ends the bridge and starts it again; between() is what happens while it is away. */
 export async function restartBridge(s, between) {
   await stop(`${s.id}-bridge`);
