@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// For tests/hosting.mjs: sites on real web servers, made of the snippets of
+// For tests/hosting/all.mjs: sites on real web servers, made of the snippets of
 // conf/servers as they stand, with other paths and ports only, in a site as
 // Debian has it. Each set-up has a Redis, a bridge and responders of its own,
 // and two sites: http at /, https below /chat/.

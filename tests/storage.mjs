@@ -134,7 +134,7 @@ const run6 = (name, ...args) => {
 };
 redis('config', 'set', 'maxmemory', '1');
 const s = redis('hget', 'palaver:{g}:m', 's');
-const message = (uuid) => run6('channel_message', ann.userUUID, keyHash(), '2592000000', 'g', '', uuid, '1', '"six"', '100', '2592000000', '0', '1', '8388608', '3600000', '12000');
+const message = (uuid) => run6('channel_message', ann.userUUID, keyHash(), '2592000000', 'g', '', uuid, '1', '"six"', '100', '2592000000', '0', '1', '8388608', '3600000', '12000', '');
 function keyHash() {
   return redis('zrange', `palaver:{u:${ann.userUUID}}:k`, '-1', '-1');
 }

@@ -2,14 +2,14 @@
 // One body of tests over every web server of conf/servers, its snippets as they
 // stand: each once over http at / and once over https below /chat/. Prints a
 // table of what it measured.
-// usage: hosting.mjs [WORD]: only the set-ups that have it in their name
+// usage: all.mjs [WORD]: only the set-ups that have it in their name
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import WebSocket from 'ws';
-import { ok, is, until, end, top } from './lib.mjs';
-import { SETUPS, bridgeWell, certificate, close, open, prepare, redis, responders, restartBridge } from './lib-hosting.mjs';
+import { ok, is, until, end, top } from '../lib.mjs';
+import { SETUPS, bridgeWell, certificate, close, open, prepare, redis, responders, restartBridge } from '../lib-hosting.mjs';
 
 const AT_ONCE = 3; // set-ups that are worked at the same time
 const CONCURRENT = 200; // requests
