@@ -141,7 +141,6 @@ hub_follow(struct hub *h, struct member *m, const struct scope *s,
 		f->id = ++h->ids;
 		f->reading = f->behind_reading = false;
 		f->epoch[0] = '\0';
-		f->wanted = 0;
 		ring_reset(&f->ring, from->seq);
 		ring_set_state(f, RING_SUBSCRIBING);
 		return feed_subscribe(h->feed, channel_of(h, s));

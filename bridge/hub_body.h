@@ -29,7 +29,7 @@ struct followed {
 	enum ring_state state;
 	struct ring ring;
 	char epoch[EPOCH_MAX]; /* "": no place yet */
-	uint64_t wanted;       /* highest seq heard of while not LIVE */
+	uint64_t wanted;       /* highest seq heard of since the last read left */
 	struct member **members;
 	size_t nmembers, room;
 	bool thins;            /* its events are notices, which are thinned */

@@ -222,7 +222,6 @@ read_done(struct followed *f, const struct answer *a)
 		ring_read(f);
 		return;
 	}
-	f->wanted = 0;
 	ring_set_state(f, RING_LIVE);
 	if (ring_is_own(f))
 		handled(f, span_of(f->epoch), f->ring.last);
@@ -253,6 +252,8 @@ ring_read(struct followed *f)
 	ring_set_state(f, RING_READING);
 	if (f->reading)
 		return;
+	/* It finds what was heard of by now, unless Redis has lost that. */
+	f->wanted = 0;
 	f->reading = read_begin(f, f->epoch[0] != '\0' ? f->epoch :
 	    f->members[0]->epoch, f->ring.last, READ_BYTES, on_read);
 	if (!f->reading)
@@ -322,7 +323,6 @@ on_message(void *arg, struct span channel, struct span payload)
 		return;
 	}
 	if (!span_is(e.epoch, f->epoch)) {
-		f->wanted = 0;
 		ring_read(f);
 	} else if (e.seq == f->ring.last + 1) {
 		if (!ring_is_own(f))
@@ -330,7 +330,6 @@ on_message(void *arg, struct span channel, struct span payload)
 		if (!take(f, e.text))
 			ring_read(f);
 	} else if (e.seq > f->ring.last) {
-		f->wanted = e.seq;
 		ring_read(f);
 	}
 }
@@ -342,7 +341,6 @@ lost_visit(const void *node, VISIT which, void *closure)
 
 	(void)closure;
 	if (which == postorder || which == leaf) {
-		f->wanted = 0;
 		/* What a read on its way gives was read before the new
 		 * subscription. */
 		f->id = ++f->hub->ids;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A bridge that is cut off while what is done over HTTP for its sessions is
 // dropped from its own log: whose session is no longer what its client was told
-// is closed, and comes back; the others go on.
+// is closed, and comes back; the others go on. And a hole that cannot be filled,
+// because Redis has lost what was heard of.
 import { readFileSync } from 'node:fs';
 import { startRedis, startResponder, startBridge, startNginx, redis, signal, Client, ok, is, until, post, end, work } from './lib.mjs';
 
@@ -62,5 +63,15 @@ ok(nobody.code === 0, 'and one that was nobody\'s signs in');
 await until('the counts', () => redis('HKEYS', 'palaver:{g}:in').split('\n').length === 3);
 is(redis('HKEYS', 'palaver:{g}:in').split('\n').sort().join(), [joined.user, same.user, undone.user].sort().join(), 'Redis was not made what the bridge believed');
 is((await same.ask({ type: 'users', users: { online: true } })).users.users.map((u) => u.Username).join(' '), 'ann bob eve fay gus', 'who was closed is forgiven for some seconds');
+
+const [, , epoch] = (await same.ask({ type: 'channelJoin', channelJoin: { channel: 'hole' } })).channelJoin.cursor.split(':');
+const say = (message) => same.ask({ type: 'channelMessage', channelMessage: { channel: 'hole', message } });
+await say('before');
+redis('PUBLISH', 'palaver:0:c:hole', `${epoch} 1000 {}`);
+is((await say('behind').catch((e) => e)).channelMessage?.Message, 'behind', 'what was heard of and is not there holds up nothing');
+const calls = () => Number(/cmdstat_evalsha:calls=(\d+)/.exec(redis('INFO', 'commandstats'))[1]);
+const [before, waited] = [calls(), Date.now()];
+await same.ask({ type: 'users', users: { limit: 0 } });
+ok(calls() - before < 100 + (Date.now() - waited) / 10, 'and is not read for again and again');
 for (const c of [same, undone, nobody]) c.ws.close();
 await end('responder', 'bridge');
