@@ -92,18 +92,6 @@ take_line(struct span *s, struct span *line)
 	return true;
 }
 
-static struct span
-trim(struct span s)
-{
-	while (s.n > 0 && (*s.p == ' ' || *s.p == '\t')) {
-		s.p++;
-		s.n--;
-	}
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
 /* A line of the fields (RFC 9112, section 5): no blank before the colon, so
  * none that goes on from the line before. */
 static bool
@@ -114,7 +102,7 @@ take_field(struct span *s, struct span *name, struct span *value)
 	if (!take_line(s, &line) || !take_until(&line, ':', name) ||
 	    !is_token(*name) || !is_value(line))
 		return false;
-	*value = trim(line);
+	*value = span_trim(line);
 	return true;
 }
 

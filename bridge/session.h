@@ -14,9 +14,9 @@
 
 struct sessions;
 
-/* All are borrowed and may be set later by sessions_attach. NULL without
- * memory. */
+/* c is borrowed. NULL without memory. */
 struct sessions *sessions_new(uv_loop_t *loop, const struct conf *c);
+/* All are borrowed; before any connection comes. */
 void sessions_attach(struct sessions *t, struct run *r, struct hub *h,
     struct presence *p);
 /* All connections must be closed. */

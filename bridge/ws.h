@@ -36,7 +36,7 @@ struct ws_handler {
 	 * (NULL: no memory). */
 	void *(*on_open)(void *arg, struct ws_conn *c,
 	    const struct client *client);
-	/* A whole message; text is false for a binary one (then empty). */
+	/* A whole message; text is false for a binary one. */
 	void (*on_message)(void *session, struct span message, bool text);
 	/* Anything was heard from the peer. */
 	void (*on_heard)(void *session);

@@ -199,18 +199,6 @@ peer_trusted(const struct peer_list *l, const struct peer *p)
 
 /* ---- the client ---- */
 
-static struct span
-trimmed(struct span s)
-{
-	while (s.n > 0 && (*s.p == ' ' || *s.p == '\t')) {
-		s.p++;
-		s.n--;
-	}
-	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
-		s.n--;
-	return s;
-}
-
 /* Takes the last entry off the list; an empty one is none (RFC 9110, section
  * 5.6.1). False: there is none left. */
 static bool
@@ -224,7 +212,7 @@ take_last(struct span *list, struct span *entry)
 
 		if (list->n == 0)
 			return false;
-		*entry = trimmed((struct span){ list->p + at, list->n - at });
+		*entry = span_trim((struct span){ list->p + at, list->n - at });
 		list->n = comma == NULL ? 0 : at - 1;
 	} while (entry->n == 0);
 	return true;

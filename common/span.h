@@ -32,4 +32,17 @@ span_is(struct span a, const char *s)
 	return span_eq(a, span_of(s));
 }
 
+/* Without the blanks and tabs at either end (OWS: RFC 9110, section 5.6.3). */
+static inline struct span
+span_trim(struct span s)
+{
+	while (s.n > 0 && (*s.p == ' ' || *s.p == '\t')) {
+		s.p++;
+		s.n--;
+	}
+	while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
+
 #endif
