@@ -22,16 +22,16 @@ enum opcode {
 #define CONTROL 8          /* the bit of an opcode */
 
 static const struct frames_fault
-	reserved = { 1002, "reserved bit" },
-	unknown = { 1002, "unknown opcode" },
-	unmasked = { 1002, "not masked" },
-	control = { 1002, "control frame in fragments or too long" },
-	no_message = { 1002, "continuation of nothing" },
-	amid = { 1002, "message amid a message" },
-	length = { 1002, "length not in its shortest form" },
-	too_big = { 1009, "message too big" },
-	not_utf8 = { 1007, "not UTF-8" },
-	no_memory = { 1013, "out of memory" };
+	reserved = { WS_PROTOCOL, "reserved bit" },
+	unknown = { WS_PROTOCOL, "unknown opcode" },
+	unmasked = { WS_PROTOCOL, "not masked" },
+	control = { WS_PROTOCOL, "control frame in fragments or too long" },
+	no_message = { WS_PROTOCOL, "continuation of nothing" },
+	amid = { WS_PROTOCOL, "message amid a message" },
+	length = { WS_PROTOCOL, "length not in its shortest form" },
+	too_big = { WS_TOO_BIG, "message too big" },
+	not_utf8 = { WS_BAD_TEXT, "not UTF-8" },
+	no_memory = { WS_FULL, "out of memory" };
 
 static unsigned
 opcode(const struct frames *f)
@@ -237,6 +237,9 @@ frames_next(struct frames *f, char **in, size_t *n, struct span *payload)
 		f->have = 0;
 		if (is_final(f))
 			return give(f, *payload);
+		*payload = (struct span){ NULL, 0 };
+		if ((f->head[1] & 127) == 0)
+			return FRAMES_EMPTY;
 	}
 	return f->broken != NULL ? FRAMES_BROKEN : FRAMES_MORE;
 }

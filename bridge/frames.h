@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "buf.h"
+#include "ws_close.h"
 
 #define FRAMES_HEAD_MAX 14 /* bytes: two, the length, the mask */
 #define FRAMES_TEXT_HEAD_MAX 10 /* bytes, to a client: no mask */
@@ -21,11 +22,12 @@ enum frames_event {
 	FRAMES_CLOSE,
 	FRAMES_PING,
 	FRAMES_PONG,
+	FRAMES_EMPTY,  /* a fragment of a message with nothing in it */
 	FRAMES_BROKEN  /* see broken */
 };
 
 struct frames_fault {
-	unsigned code; /* to close with (section 7.4.1) */
+	enum ws_close code;
 	const char *reason;
 };
 

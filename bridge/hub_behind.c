@@ -58,13 +58,9 @@ hand_out(struct followed *f, const struct ring *part, bool gone)
 {
 	struct hub *h = f->hub;
 
-	/* From the end: a session that is lost leaves the list. */
-	for (size_t i = f->nmembers; i-- > 0;) {
-		struct member *m;
+	for (size_t i = 0; i < f->nmembers; i++) {
+		struct member *m = f->members[i];
 
-		if (i >= f->nmembers)
-			continue;
-		m = f->members[i];
 		if (behind_is(m) && gone && m->seq + 1 < part->first)
 			read_missed(f, m, part->first);
 		if (!behind_is(m) || m->seq + 1 < part->first ||

@@ -30,6 +30,7 @@ struct followed {
 	struct ring ring;
 	char epoch[EPOCH_MAX]; /* "": no place yet */
 	uint64_t wanted;       /* highest seq heard of since the last read left */
+	char wanted_epoch[EPOCH_MAX]; /* another one heard of since, or "" */
 	struct member **members;
 	size_t nmembers, room;
 	bool thins;            /* its events are notices, which are thinned */

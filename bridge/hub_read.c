@@ -165,14 +165,9 @@ is_place(const struct read_part *p, struct span epoch, uint64_t seq)
 static void
 part(struct followed *f, const char *before, const struct read_part *p)
 {
-	for (size_t i = f->nmembers; i-- > 0;) {
-		struct member *m;
-		bool good;
-
-		if (i >= f->nmembers)
-			continue;
-		m = f->members[i];
-		good = is_place(p, span_of(m->epoch[0] == '\0' ? before :
+	for (size_t i = 0; i < f->nmembers; i++) {
+		struct member *m = f->members[i];
+		bool good = is_place(p, span_of(m->epoch[0] == '\0' ? before :
 		    m->epoch), m->seq);
 		m->epoch[0] = '\0';
 		if (!good)
@@ -216,7 +211,9 @@ read_done(struct followed *f, const struct answer *a)
 		}
 	if (ring_is_own(f) && gap)
 		f->hub->handler.on_command_gap(f->hub->handler.arg);
-	if (f->ring.last < p.last || f->ring.last < f->wanted) {
+	if (f->ring.last < p.last || f->ring.last < f->wanted ||
+	    (f->wanted_epoch[0] != '\0' &&
+	    strcmp(f->wanted_epoch, f->epoch) != 0)) {
 		if (is_far(f, p.last))
 			ring_reset(&f->ring, p.last - READ_EVENTS);
 		ring_read(f);
@@ -254,6 +251,7 @@ ring_read(struct followed *f)
 		return;
 	/* It finds what was heard of by now, unless Redis has lost that. */
 	f->wanted = 0;
+	f->wanted_epoch[0] = '\0';
 	f->reading = read_begin(f, f->epoch[0] != '\0' ? f->epoch :
 	    f->members[0]->epoch, f->ring.last, READ_BYTES, on_read);
 	if (!f->reading)
@@ -301,6 +299,17 @@ on_subscribed(void *arg, struct span channel)
 		ring_read(f);
 }
 
+/* An event that the read on its way may not find. */
+static void
+want(struct followed *f, const struct event *e)
+{
+	if (e->seq > f->wanted)
+		f->wanted = e->seq;
+	if (!span_is(e->epoch, f->epoch))
+		snprintf(f->wanted_epoch, sizeof(f->wanted_epoch), "%.*s",
+		    (int)e->epoch.n, e->epoch.p);
+}
+
 static void
 on_message(void *arg, struct span channel, struct span payload)
 {
@@ -318,8 +327,7 @@ on_message(void *arg, struct span channel, struct span payload)
 	if (!event_split(payload, &e))
 		return; /* a poll's end, or none of ours */
 	if (f->state != RING_LIVE) {
-		if (e.seq > f->wanted)
-			f->wanted = e.seq;
+		want(f, &e);
 		return;
 	}
 	if (!span_is(e.epoch, f->epoch)) {

@@ -179,13 +179,9 @@ fan_out(struct hub *h, struct followed *f, struct buf *shared)
 		alone = f->dirty_from + 1 >= f->ring.first &&
 		    ring_copy_most(&f->ring, f->dirty_from, SEND_MOST, shared) ==
 		    f->ring.last;
-	/* From the end: a session that is lost leaves the list. */
-	for (size_t i = f->nmembers; i-- > 0;) {
-		struct member *m;
+	for (size_t i = 0; i < f->nmembers; i++) {
+		struct member *m = f->members[i];
 
-		if (i >= f->nmembers)
-			continue;
-		m = f->members[i];
 		if (m->seq >= f->ring.last)
 			continue;
 		if (alone && !shared->oom && m->seq == f->dirty_from) {

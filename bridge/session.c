@@ -38,6 +38,8 @@ session_close(struct session *s, enum ws_close code, const char *reason)
 	if (s->state == SESSION_CLOSING)
 		return;
 	session_set_state(s, SESSION_CLOSING);
+	if (code != WS_FLOODING)
+		session_read_on(s);
 	ws_close(s->conn, code, reason);
 }
 
@@ -65,17 +67,6 @@ session_adopt(struct session *s)
 	s->doubted = false;
 }
 
-void
-session_add_frame(struct buf *b, struct span text)
-{
-	unsigned char head[FRAMES_TEXT_HEAD_MAX];
-
-	if (text.n == 0)
-		return;
-	buf_add(b, head, frames_text_head(head, text.n));
-	buf_span(b, text);
-}
-
 /* ---- from the WebSocket server ---- */
 
 /* A new session that Redis is told of: an id, for it may be gone by then. */
@@ -101,9 +92,7 @@ on_known(void *arg, enum store_status status, const struct answer *a)
 		s->generation = 0;
 	frame_begin(&text, "ready", (struct span){ NULL, 0 });
 	buf_fmt(&text, "{\"sessionUUID\":\"%s\",\"protocol\":1}}", s->uuid);
-	buf_reset(&t->out);
-	session_add_frame(&t->out, buf_peek(&text));
-	session_send(s, t->out.p, t->out.n);
+	session_send_text(s, &text);
 	buf_clear(&text);
 	s->busy = false;
 	session_run_next(s);
@@ -179,6 +168,27 @@ on_heard(void *session)
 	s->pinged = false;
 }
 
+/* It costs as a request does, and is answered all the same. */
+static void
+on_control(void *session)
+{
+	unsigned wait;
+
+	session_may_ask(session, &wait);
+}
+
+static void
+on_received(void *session)
+{
+	session_received(session);
+}
+
+static void
+on_blocked(void *session)
+{
+	session_blocked(session);
+}
+
 static void
 on_drained(void *session)
 {
@@ -202,6 +212,7 @@ on_close(void *session)
 	if (s->members != NULL)
 		session_leave_all(s);
 	session_requests_clear(s);
+	session_received_none(s);
 	session_release(s);
 	session_drained(s);
 	address_drop(&t->addresses, &s->client);
@@ -275,11 +286,7 @@ tell(struct session *s)
 
 	thin_message(&text, presence_users(t->presence),
 	    online > t->count ? online : t->count);
-	buf_reset(&t->out);
-	t->out.oom = false;
-	session_add_frame(&t->out, buf_peek(&text));
-	if (!t->out.oom && !text.oom)
-		session_send(s, t->out.p, t->out.n);
+	session_send_text(s, &text);
 	buf_clear(&text);
 }
 
@@ -326,8 +333,9 @@ on_tick(uv_timer_t *timer)
 struct ws_handler
 sessions_ws_handler(struct sessions *t)
 {
-	return (struct ws_handler){ has_room, full, on_open, on_message, on_heard,
-		on_drained, on_close, sick, t };
+	return (struct ws_handler){ has_room, full, on_open, on_message,
+		on_control, on_heard, on_received, on_blocked, on_drained,
+		on_close, sick, t };
 }
 
 struct hub_handler
@@ -376,6 +384,7 @@ sessions_free(struct sessions *t)
 {
 	if (t == NULL)
 		return;
+	session_tickets_clear(t);
 	buf_clear(&t->out);
 	uv_close((uv_handle_t *)&t->hold, NULL);
 	uv_close((uv_handle_t *)&t->tick, closed);

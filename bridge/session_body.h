@@ -2,13 +2,15 @@
 /* The body of a session and what its files share: session.c (its life),
  * session_channels.c (what it follows), session_requests.c (what it
  * asks), session_commands.c (what was asked for it over HTTP), session_flood.c
- * (when it asks too much), session_slow.c (when it reads too little),
- * session_table.c (which there are). For those files only; others see session.h. */
+ * (when it asks too much), session_receive.c (what is held of that),
+ * session_slow.c (when it reads too little), session_table.c (which there are).
+ * For those files only; others see session.h. */
 #ifndef PALAVER_SESSION_BODY_H
 #define PALAVER_SESSION_BODY_H
 
 #include "address.h"
 #include "flood.h"
+#include "line.h"
 #include "session.h"
 
 #define QUEUE_MAX 16            /* requests waiting before reading stops */
@@ -23,6 +25,7 @@ enum session_state {
 };
 
 struct waiting; /* a request that waits for the one before it */
+struct ticket;  /* one on its way */
 
 struct session {
 	uint64_t id;
@@ -47,6 +50,7 @@ struct session {
 	size_t nmembers;
 	struct waiting *first, **last;  /* requests */
 	size_t nwaiting, waiting_bytes;
+	size_t running_bytes;           /* of the one that runs */
 	bool busy;                      /* a request is running, or it is not
 					 * ready yet */
 	bool running;                   /* session_run_next is on the stack */
@@ -58,15 +62,8 @@ struct session {
 	uint64_t nobody_since;          /* ms, while it is not signed in */
 	uint64_t heard;                 /* ms */
 	uint64_t key_until;             /* ms; then presence looks after it */
-	uint64_t blocked_since;         /* ms; 0: not */
-	size_t pending;                 /* bytes that wait for its socket */
-	struct session *line_prev, *line_next; /* while it is blocked */
-};
-
-/* Sessions that are blocked, the longest first, and what waits for all. */
-struct line {
-	struct session *first, *last;
-	size_t bytes;
+	struct line_place blocked;      /* while bytes wait for its socket */
+	struct line_place received;     /* while bytes of it are held */
 };
 
 struct sessions {
@@ -80,8 +77,11 @@ struct sessions {
 	uint64_t ids;
 	size_t count;
 	struct addresses addresses;     /* how many each has */
+	struct ticket *tickets;
 	struct session *held;           /* nothing is read from them */
 	struct line blocked, leaving;   /* of those who are CLOSING */
+	bool making_room;               /* among these two */
+	struct line received;
 	struct buf out;                 /* scratch: frames for one session */
 	uv_timer_t tick, hold;
 	bool restarting;
@@ -106,8 +106,6 @@ void session_key_dead(struct session *s);
 /* Has presence count s as it is now, if this incarnation of the bridge has not
  * done so yet. Not while a request runs: its effect is not known then. */
 void session_adopt(struct session *s);
-/* Appends text as a WebSocket frame; an empty one is none. */
-void session_add_frame(struct buf *b, struct span text);
 
 /* ---- session_channels.c ---- */
 
@@ -139,8 +137,12 @@ void session_request(struct session *s, struct span message, bool text);
 void session_run_next(struct session *s);
 /* Reads from the peer as long as not too much waits and it is not held. */
 void session_read(struct session *s);
+/* Reads from the peer, whatever waits, until its answer to a close. */
+void session_read_on(struct session *s);
 /* Forgets all that waits. */
 void session_requests_clear(struct session *s);
+/* Forgets the requests on their way, which end without an outcome. */
+void session_tickets_clear(struct sessions *t);
 
 /* ---- session_flood.c ---- */
 
@@ -152,6 +154,14 @@ void session_release(struct session *s);
 /* Makes the timer of the table, which the table closes. */
 void session_flood_init(struct sessions *t, uv_loop_t *loop);
 
+/* ---- session_receive.c ---- */
+
+/* Counts what is held of what it has sent. It, or others, are closed and
+ * dropped where that is too much in all: look at the state behind. */
+void session_received(struct session *s);
+/* Nothing is held of it any more. */
+void session_received_none(struct session *s);
+
 /* ---- session_slow.c ---- */
 
 /* Whether it may be sent anything now; if not, on_drained will follow (unless
@@ -160,8 +170,15 @@ bool session_ready(struct session *s);
 /* Sends whole frames; nothing to one who is closing. When more waits for all
  * sockets than send_memory, sessions are closed: look at the state behind. */
 void session_send(struct session *s, const char *frames, size_t n);
+/* The same with texts, a frame each; an empty one is none. Without memory it is
+ * closed with 1013. */
+void session_send_texts(struct session *s, struct span first,
+    struct span second);
+void session_send_text(struct session *s, const struct buf *text);
 /* Closes it with 4008; it resumes by its cursor. */
 void session_too_slow(struct session *s);
+/* Its socket has not taken all; more of that than before. See session_send. */
+void session_blocked(struct session *s);
 /* Its socket has taken all, or is no more; fine when it was not blocked. */
 void session_drained(struct session *s);
 /* It is CLOSING from now on. */

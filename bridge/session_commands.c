@@ -23,15 +23,7 @@ carry_out(struct session *s, const struct command *c)
 {
 	struct sessions *t = s->table;
 
-	buf_reset(&t->out);
-	t->out.oom = false;
-	session_add_frame(&t->out, buf_peek(&c->reply));
-	session_add_frame(&t->out, buf_peek(&c->own));
-	if (t->out.oom) {
-		session_close(s, WS_FULL, "out of memory");
-		return;
-	}
-	session_send(s, t->out.p, t->out.n);
+	session_send_texts(s, buf_peek(&c->reply), buf_peek(&c->own));
 	session_apply(s, &c->effect);
 	if (c->effect.kind == EFFECT_SIGNED_OUT) {
 		/* A request of the session that came behind the signOut may

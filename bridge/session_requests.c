@@ -97,13 +97,30 @@ wants_own(const struct session *s, const struct effect *e)
 	    session_channel_index(s, &e->channel) == s->nchannels;
 }
 
-/* What arg points to is the id of the session, which may be gone. */
+/* A request on its way: by an id, for its session may be gone by then. */
 struct ticket {
+	struct ticket *next, **link; /* of all of the table */
 	struct sessions *table;
 	uint64_t id;
 	char uuid[UUID_LEN + 1];
 	unsigned generation; /* of the presence, when the request began */
 };
+
+static void
+ticket_free(struct ticket *ticket)
+{
+	*ticket->link = ticket->next;
+	if (ticket->next != NULL)
+		ticket->next->link = ticket->link;
+	free(ticket);
+}
+
+void
+session_tickets_clear(struct sessions *t)
+{
+	while (t->tickets != NULL)
+		ticket_free(t->tickets);
+}
 
 static void
 on_outcome(void *arg, const struct outcome *o)
@@ -113,26 +130,20 @@ on_outcome(void *arg, const struct outcome *o)
 	struct session *s = session_find(t, ticket->id);
 	unsigned generation = ticket->generation;
 
-	if (s != NULL)
+	if (s != NULL) {
 		s->busy = false;
+		s->running_bytes = 0;
+	}
 	if (o->error == ERR_STORAGE)
 		presence_doubt(t->presence);
 	if (s == NULL || s->state == SESSION_CLOSING) {
 		missed(t, ticket->uuid, o->effect);
-		free(ticket);
+		ticket_free(ticket);
 		return;
 	}
-	free(ticket);
-	buf_reset(&t->out);
-	t->out.oom = false;
-	session_add_frame(&t->out, o->reply);
-	if (wants_own(s, o->effect))
-		session_add_frame(&t->out, o->own);
-	if (t->out.oom) {
-		session_close(s, WS_FULL, "out of memory");
-		return;
-	}
-	session_send(s, t->out.p, t->out.n);
+	ticket_free(ticket);
+	session_send_texts(s, o->reply, wants_own(s, o->effect) ? o->own :
+	    (struct span){ NULL, 0 });
 	session_apply(s, o->effect);
 	if (o->effect->kind == EFFECT_SIGNED_IN)
 		s->generation = generation;
@@ -153,8 +164,12 @@ start(struct session *s, struct waiting *w)
 		session_close(s, WS_FULL, "out of memory");
 		return;
 	}
-	*ticket = (struct ticket){ .table = t, .id = s->id,
+	*ticket = (struct ticket){ .next = t->tickets, .link = &t->tickets,
+		.table = t, .id = s->id,
 		.generation = presence_generation(t->presence) };
+	if (ticket->next != NULL)
+		ticket->next->link = &ticket->next;
+	t->tickets = ticket;
 	snprintf(ticket->uuid, sizeof(ticket->uuid), "%s", s->uuid);
 	snprintf(a.user, sizeof(a.user), "%s", s->user);
 	snprintf(a.key_hash, sizeof(a.key_hash), "%s", s->key_hash);
@@ -162,6 +177,7 @@ start(struct session *s, struct waiting *w)
 	a.bridge = presence_id(t->presence);
 	a.client = s->client;
 	s->busy = true;
+	s->running_bytes = w->n;
 	run_message(t->run, &a, (struct span){ w->bytes, w->n }, NULL, NULL,
 	    (struct span){ NULL, 0 }, on_outcome, ticket);
 }
@@ -170,14 +186,10 @@ start(struct session *s, struct waiting *w)
 static void
 refuse(struct session *s, struct span id, enum error e, const char *payload)
 {
-	struct sessions *t = s->table;
 	struct buf text = { 0 };
 
 	run_error(&text, id, e, payload);
-	buf_reset(&t->out);
-	session_add_frame(&t->out, buf_peek(&text));
-	if (!text.oom && !t->out.oom)
-		session_send(s, t->out.p, t->out.n);
+	session_send_text(s, &text);
 	buf_clear(&text);
 }
 
@@ -211,6 +223,15 @@ session_read(struct session *s)
 }
 
 void
+session_read_on(struct session *s)
+{
+	session_release(s);
+	if (s->paused)
+		ws_pause(s->conn, false);
+	s->paused = false;
+}
+
+void
 session_run_next(struct session *s)
 {
 	struct waiting *w;
@@ -236,6 +257,7 @@ session_run_next(struct session *s)
 	}
 	s->running = false;
 	session_read(s);
+	session_received(s);
 }
 
 void

@@ -8,6 +8,7 @@
 #include "session_body.h"
 
 #include "clock.h"
+#include "frames.h"
 
 #define BLOCKED_MOST 30000 /* ms until all must have been taken */
 
@@ -20,111 +21,117 @@ line_of(struct session *s)
 	    &s->table->blocked;
 }
 
-static void
-append(struct line *l, struct session *s)
-{
-	s->line_prev = l->last;
-	s->line_next = NULL;
-	*(l->last == NULL ? &l->first : &l->last->line_next) = s;
-	l->last = s;
-	l->bytes += s->pending;
-}
-
-static void
-take_out(struct line *l, struct session *s)
-{
-	*(s->line_prev == NULL ? &l->first : &s->line_prev->line_next) =
-	    s->line_next;
-	*(s->line_next == NULL ? &l->last : &s->line_next->line_prev) =
-	    s->line_prev;
-	l->bytes -= s->pending;
-}
-
 void
 session_leaves(struct session *s)
 {
-	if (s->blocked_since == 0)
+	struct line_place was = s->blocked;
+
+	if (was.session == NULL)
 		return;
-	take_out(&s->table->blocked, s);
-	append(&s->table->leaving, s);
+	line_remove(&s->table->blocked, &s->blocked);
+	line_append(&s->table->leaving, &s->blocked, s, was.since);
+	line_set_bytes(&s->table->leaving, &s->blocked, was.bytes);
 }
 
 void
 session_drained(struct session *s)
 {
-	if (s->blocked_since == 0)
-		return;
-	take_out(line_of(s), s);
-	s->pending = 0;
-	s->blocked_since = 0;
-}
-
-/* Its socket holds bytes. */
-static void
-blocked(struct session *s)
-{
-	struct line *l = line_of(s);
-
-	if (s->blocked_since == 0) {
-		s->blocked_since = clock_ms();
-		append(l, s);
-	}
-	l->bytes -= s->pending;
-	s->pending = ws_pending(s->conn);
-	l->bytes += s->pending;
+	if (s->blocked.session != NULL)
+		line_remove(line_of(s), &s->blocked);
 }
 
 /* ---- in all ---- */
 
 /* Three quarters are for those who are served; those who leave for it, with
  * 4008 behind what waits, have some time to take it, and the rest of the
- * memory. */
+ * memory. Their 4008 brings us here again, which is for the loops below. */
 static void
 make_room(struct sessions *t)
 {
 	size_t most = t->conf->send_memory;
-	struct session *s;
 
+	if (t->making_room)
+		return;
+	t->making_room = true;
 	while (t->blocked.bytes > most / 4 * 3)
-		session_too_slow(t->blocked.first);
-	while ((s = t->leaving.first) != NULL &&
+		session_too_slow(t->blocked.first->session);
+	while (t->leaving.first != NULL &&
 	    t->blocked.bytes + t->leaving.bytes > most) {
+		struct session *s = t->leaving.first->session;
+
 		ws_drop(s->conn);
 		session_drained(s);
 	}
+	t->making_room = false;
 }
 
 void
 session_slow_tick(struct sessions *t, uint64_t now)
 {
 	while (t->blocked.first != NULL &&
-	    now - t->blocked.first->blocked_since >= BLOCKED_MOST)
-		session_too_slow(t->blocked.first);
+	    now - t->blocked.first->since >= BLOCKED_MOST)
+		session_too_slow(t->blocked.first->session);
 }
 
 /* ---- of each ---- */
 
+void
+session_blocked(struct session *s)
+{
+	struct line *l = line_of(s);
+
+	if (s->blocked.session == NULL)
+		line_append(l, &s->blocked, s, clock_ms());
+	line_set_bytes(l, &s->blocked, ws_pending(s->conn));
+	make_room(s->table);
+}
+
 bool
 session_ready(struct session *s)
 {
-	if (s->state == SESSION_CLOSING)
-		return false;
-	if (!ws_blocked(s->conn))
-		return true;
-	blocked(s);
-	return false;
+	return s->state != SESSION_CLOSING && !ws_blocked(s->conn);
 }
 
 void
 session_send(struct session *s, const char *frames, size_t n)
 {
-	if (s->state == SESSION_CLOSING || n == 0)
+	if (s->state != SESSION_CLOSING)
+		ws_send(s->conn, frames, n);
+}
+
+static void
+add_frame(struct buf *b, struct span text)
+{
+	unsigned char head[FRAMES_TEXT_HEAD_MAX];
+
+	if (text.n == 0)
 		return;
-	ws_send(s->conn, frames, n);
-	if (!ws_blocked(s->conn))
-		return;
-	blocked(s);
-	make_room(s->table);
+	buf_add(b, head, frames_text_head(head, text.n));
+	buf_span(b, text);
+}
+
+void
+session_send_texts(struct session *s, struct span first, struct span second)
+{
+	struct buf *out = &s->table->out;
+
+	buf_reset(out);
+	out->oom = false;
+	add_frame(out, first);
+	add_frame(out, second);
+	if (out->oom)
+		session_close(s, WS_FULL, "out of memory");
+	else
+		session_send(s, out->p, out->n);
+}
+
+void
+session_send_text(struct session *s, const struct buf *text)
+{
+	if (text->oom)
+		session_close(s, WS_FULL, "out of memory");
+	else
+		session_send_texts(s, buf_peek(text), SPAN(""));
 }
 
 void

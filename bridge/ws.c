@@ -53,6 +53,14 @@ ws_end_soon(struct ws_conn *c)
 	lws_set_timeout(c->wsi, PENDING_TIMEOUT_CLOSE_ACK, LWS_TO_KILL_ASYNC);
 }
 
+struct ws_common *
+ws_common_of(const struct ws_conn *c)
+{
+	struct ws *w = lws_context_user(lws_get_context(c->wsi));
+
+	return &w->common;
+}
+
 bool
 ws_accept_key(struct span key, char *out, size_t size)
 {
@@ -79,8 +87,7 @@ callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	case LWS_CALLBACK_RAW_ADOPT:
 		c->wsi = wsi;
 		c->descriptor = lws_get_socket_fd(wsi);
-		ws_end_after(c, w->common.conf->sign_in_within < WS_HEAD_TIME ?
-		    (int)w->common.conf->sign_in_within : WS_HEAD_TIME);
+		ws_conn_begin(&w->common, c);
 		return 0;
 	case LWS_CALLBACK_RAW_RX:
 		ws_conn_readable(&w->common, c, in, len);
@@ -161,6 +168,7 @@ ws_new(uv_loop_t *loop, const struct conf *conf, const struct ws_handler *h)
 		return NULL;
 	w->common.handler = *h;
 	w->common.conf = conf;
+	w->common.strangers_end = &w->common.strangers;
 	w->foreign[0] = loop;
 	w->descriptors_most = descriptors_most();
 	w->protocols[0] = (struct lws_protocols){ .name = PROTOCOL,

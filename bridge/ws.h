@@ -10,22 +10,10 @@
 #include "conf.h"
 #include "peer.h"
 #include "span.h"
+#include "ws_close.h"
 
 struct ws;
 struct ws_conn;
-
-/* RFC 6455, section 7.4, and the protocol's own. */
-enum ws_close {
-	WS_GOING_AWAY = 1001, /* nobody has signed in */
-	WS_PROTOCOL = 1002,
-	WS_BAD_TEXT = 1007,
-	WS_TOO_BIG = 1009,
-	WS_RESTART = 1012,
-	WS_FULL = 1013,       /* no memory */
-	WS_KEY_DEAD = 4001,
-	WS_TOO_SLOW = 4008,
-	WS_FLOODING = 4029
-};
 
 struct ws_handler {
 	/* Whether there is room for one more, of that client. */
@@ -38,8 +26,15 @@ struct ws_handler {
 	    const struct client *client);
 	/* A whole message; text is false for a binary one. */
 	void (*on_message)(void *session, struct span message, bool text);
+	/* A ping or pong, or a fragment with nothing in it: these cost, too. */
+	void (*on_control)(void *session);
 	/* Anything was heard from the peer. */
 	void (*on_heard)(void *session);
+	/* All that came was looked at: see ws_received. */
+	void (*on_received)(void *session);
+	/* The socket does not take all: see ws_pending. It may be told so
+	 * within ws_send, and again, until it has drained. */
+	void (*on_blocked)(void *session);
 	/* The socket that was blocked has drained. */
 	void (*on_drained)(void *session);
 	/* The connection is gone; c must not be used any more. */
@@ -66,6 +61,9 @@ void ws_ping(struct ws_conn *c);
 bool ws_blocked(struct ws_conn *c);
 /* Bytes of memory that are held for it until it is blocked no longer. */
 size_t ws_pending(const struct ws_conn *c);
+/* Bytes of memory that hold what has come: a message that is not complete, and
+ * what came before reading was stopped. */
+size_t ws_received(const struct ws_conn *c);
 /* Stops and resumes reading. */
 void ws_pause(struct ws_conn *c, bool pause);
 /* Sends a close frame behind all that waits; nothing is read any more; the

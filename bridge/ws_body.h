@@ -8,7 +8,9 @@
  * all is said: it is sent, our direction is shut, and what still comes is
  * thrown away until the peer closes as well (RFC 6455, section 7.1.1), so that
  * no reset overtakes our last words; DROPPED, it ends in the loop's next turn.
- * No state takes longer than its time; OPEN is the session's to look after. */
+ * No state takes longer than its time; OPEN is the session's to look after.
+ * Connections without a session, before and behind it, are strangers: there are
+ * at most as many as max_connections, and the oldest makes room. */
 #ifndef PALAVER_WS_BODY_H
 #define PALAVER_WS_BODY_H
 
@@ -26,6 +28,8 @@ struct ws_common {
 	struct ws_handler handler;
 	const struct conf *conf;
 	bool draining;
+	struct ws_conn *strangers, **strangers_end; /* the oldest first */
+	size_t nstrangers;
 	struct buf pongs;     /* frames for the connection being read */
 	size_t last_pong;     /* where the last of them begins */
 };
@@ -45,6 +49,7 @@ struct ws_conn {
 	char *out;            /* what the socket did not take, or NULL */
 	size_t out_n, out_at; /* bytes of it; those that went since */
 	char *pong;           /* the frame that waits behind it, or NULL */
+	struct ws_conn *stranger_next, **stranger_link; /* NULL: none */
 };
 
 /* ---- ws.c ---- */
@@ -60,8 +65,15 @@ void ws_end_soon(struct ws_conn *c);
 /* Writes Sec-WebSocket-Accept for that key (RFC 6455, section 4.2.2). */
 bool ws_accept_key(struct span key, char *out, size_t size);
 
+/* What c shares. */
+struct ws_common *ws_common_of(const struct ws_conn *c);
+
 /* ---- ws_conn.c ---- */
 
+/* c has been accepted. */
+void ws_conn_begin(struct ws_common *w, struct ws_conn *c);
+/* c has a session, or none any more. */
+void ws_conn_set_session(struct ws_common *w, struct ws_conn *c, void *session);
 /* n bytes have come; they are changed. */
 void ws_conn_readable(struct ws_common *w, struct ws_conn *c, char *in,
     size_t n);

@@ -8,6 +8,52 @@
 
 #include "rfc6455.h"
 
+/* ---- strangers ---- */
+
+static void
+stranger_remove(struct ws_common *w, struct ws_conn *c)
+{
+	if (c->stranger_link == NULL)
+		return;
+	*c->stranger_link = c->stranger_next;
+	*(c->stranger_next == NULL ? &w->strangers_end :
+	    &c->stranger_next->stranger_link) = c->stranger_link;
+	c->stranger_link = NULL;
+	w->nstrangers--;
+}
+
+static void
+stranger_add(struct ws_common *w, struct ws_conn *c)
+{
+	c->stranger_link = w->strangers_end;
+	c->stranger_next = NULL;
+	*w->strangers_end = c;
+	w->strangers_end = &c->stranger_next;
+	w->nstrangers++;
+	while (w->nstrangers > w->conf->max_connections) {
+		ws_drop(w->strangers);
+		stranger_remove(w, w->strangers);
+	}
+}
+
+void
+ws_conn_begin(struct ws_common *w, struct ws_conn *c)
+{
+	stranger_add(w, c);
+	ws_end_after(c, w->conf->sign_in_within < WS_HEAD_TIME ?
+	    (int)w->conf->sign_in_within : WS_HEAD_TIME);
+}
+
+void
+ws_conn_set_session(struct ws_common *w, struct ws_conn *c, void *session)
+{
+	c->session = session;
+	if (session == NULL)
+		stranger_add(w, c);
+	else
+		stranger_remove(w, c);
+}
+
 /* ---- what goes out ---- */
 
 static void
@@ -53,6 +99,8 @@ ws_conn_put(struct ws_conn *c, const char *bytes, size_t n)
 	c->out = out;
 	c->out_n += n - sent;
 	ws_watch_writable(c);
+	if (c->session != NULL)
+		ws_common_of(c)->handler.on_blocked(c->session);
 }
 
 /* The socket takes bytes again. Whether all have gone. */
@@ -143,6 +191,12 @@ ws_pending(const struct ws_conn *c)
 	return c->out_n;
 }
 
+size_t
+ws_received(const struct ws_conn *c)
+{
+	return c->frames.bytes.cap + c->unread.cap;
+}
+
 /* ---- the end ---- */
 
 /* Behind all that waits. A code of 0 stands for an empty frame. */
@@ -184,9 +238,10 @@ tell_closed(struct ws_common *w, struct ws_conn *c)
 {
 	void *session = c->session;
 
-	c->session = NULL;
-	if (session != NULL)
-		w->handler.on_close(session);
+	if (session == NULL)
+		return;
+	ws_conn_set_session(w, c, NULL);
+	w->handler.on_close(session);
 }
 
 /* All has gone. As long as it had not, the session kept account of it. */
@@ -226,8 +281,15 @@ on_event(struct ws_common *w, struct ws_conn *c, enum frames_event event,
 			    event == FRAMES_TEXT);
 		break;
 	case FRAMES_PING:
+		if (!open)
+			break;
+		add_pong(w, payload);
+		w->handler.on_control(c->session);
+		break;
+	case FRAMES_PONG:
+	case FRAMES_EMPTY:
 		if (open)
-			add_pong(w, payload);
+			w->handler.on_control(c->session);
 		break;
 	case FRAMES_CLOSE: /* section 5.5.1 */
 		if (open)
@@ -240,7 +302,6 @@ on_event(struct ws_common *w, struct ws_conn *c, enum frames_event event,
 			    c->frames.broken->reason);
 		ws_conn_end(w, c);
 		break;
-	case FRAMES_PONG:
 	case FRAMES_MORE:
 		break;
 	}
@@ -319,6 +380,8 @@ ws_conn_readable(struct ws_common *w, struct ws_conn *c, char *in, size_t n)
 		w->handler.on_heard(c->session);
 	if (c->state == WS_OPEN || c->state == WS_CLOSING)
 		read_frames(w, c, in + taken, n - taken);
+	if (c->session != NULL)
+		w->handler.on_received(c->session);
 }
 
 void
@@ -334,12 +397,15 @@ ws_conn_writable(struct ws_common *w, struct ws_conn *c)
 	if (c->state == WS_OPEN && c->out == NULL)
 		w->handler.on_drained(c->session);
 	read_unread(w, c);
+	if (c->session != NULL)
+		w->handler.on_received(c->session);
 }
 
 void
 ws_conn_gone(struct ws_common *w, struct ws_conn *c)
 {
 	tell_closed(w, c);
+	stranger_remove(w, c);
 	frames_clear(&c->frames);
 	buf_clear(&c->unread);
 	forget(c);

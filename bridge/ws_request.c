@@ -82,6 +82,7 @@ open_websocket(struct ws_common *w, struct ws_conn *c,
     const struct request *r, const struct client *client)
 {
 	char text[256], key[32];
+	void *session;
 	int n;
 
 	if (!ws_accept_key(r->field[REQUEST_WS_KEY], key, sizeof(key))) {
@@ -96,9 +97,11 @@ open_websocket(struct ws_common *w, struct ws_conn *c,
 		return;
 	c->state = WS_OPEN;
 	ws_end_after(c, 0);
-	c->session = w->handler.on_open(w->handler.arg, c, client);
-	if (c->session == NULL)
+	session = w->handler.on_open(w->handler.arg, c, client);
+	if (session == NULL)
 		ws_close(c, WS_FULL, "out of memory");
+	else
+		ws_conn_set_session(w, c, session);
 }
 
 /* A handshake that finds no room is refused as HTTP has it, with error 21: it

@@ -143,6 +143,9 @@ static const struct setting table[] = {
 	    "long-polls of a user that wait in one process" },
 	{ "max_connections", KIND_NUMBER, AT(max_connections), "20000", 1,
 	    1000000, NULL, "WebSockets of one bridge" },
+	{ "receive_memory", KIND_NUMBER, AT(receive_memory), "67108864",
+	    1048576, 4294967295, NULL, "bytes of what came from all WebSockets"
+	    " of one bridge" },
 	{ "send_memory", KIND_NUMBER, AT(send_memory), "67108864", 16384,
 	    4294967295, NULL, "bytes that may wait for the sockets of one"
 	    " bridge" },

@@ -77,6 +77,8 @@ struct conf {
 				     * each holds one; 0: no bound */
 	unsigned user_polls;        /* that wait, of one user in one process */
 	unsigned max_connections;   /* of the bridge, default 20000 */
+	unsigned receive_memory;    /* bytes of what came from all sockets of
+				     * the bridge, default 64 MiB */
 	unsigned send_memory;       /* bytes that may wait for all sockets of
 				     * the bridge, default 64 MiB */
 	unsigned ring_memory;       /* bytes of its rings, default 128 MiB */

@@ -3,7 +3,9 @@
 // connections, and connections that do not become anything.
 import net from 'node:net';
 import http from 'node:http';
+import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
+import { Wire, frame, TEXT, CONTINUATION, CLOSE, PING, PONG } from './wire.mjs';
 import { startRedis, startResponder, startBridge, startNginx, freePort, post, Client, ok, is, until, end, work } from './lib.mjs';
 
 await startRedis();
@@ -28,17 +30,10 @@ async function signed(at, name, options) {
 
 // ---- a flood costs the flooder ----
 
-/** A frame of a client (RFC 6455, section 5.2). */
-function frame(text) {
-  const data = Buffer.from(text);
-  const mask = randomBytes(4);
-  const head = data.length < 126 ? Buffer.from([0x81, 0x80 | data.length]) : Buffer.from([0x81, 0xfe, data.length >> 8, data.length & 255]);
-  return Buffer.concat([head, mask, data.map((b, i) => b ^ mask[i % 4])]);
-}
 /** Sends requests as fast as the socket takes them; how many, until when. */
 function flood(path, requests) {
   const s = net.connect(path);
-  const chunk = Buffer.concat(Array.from({ length: Math.ceil(500 / requests.length) }, () => requests.map((r) => frame(JSON.stringify(r)))).flat());
+  const chunk = Buffer.concat(Array.from({ length: Math.ceil(500 / requests.length) }, () => requests.map((r) => frame(TEXT, JSON.stringify(r)))).flat());
   const state = { socket: s, bytes: 0, got: Buffer.alloc(0), closed: false, each: chunk.length / (Math.ceil(500 / requests.length) * requests.length) };
   const more = () => {
     while (!state.closed && s.write(chunk)) state.bytes += chunk.length;
@@ -114,6 +109,37 @@ for (let i = 0; i < 50; i += 1) busy.send('no JSON');
 await until('the close', () => busy.code);
 is(busy.code, 4029, 'beyond twice the rate it is closed, whatever it sends');
 is(busy.reason, 'flooding', 'and told why');
+
+// ---- frames that ask nothing ----
+
+for (const [what, ...parts] of [
+  ['pings', frame(PING, 'x'.repeat(125))],
+  ['pongs', frame(PONG)],
+  ['fragments with nothing in them', frame(CONTINUATION, '', { fin: false })],
+]) {
+  const w = await Wire.open(`${work}/strict.sock`);
+  if (parts[0][0] === CONTINUATION) w.send(frame(TEXT, '{', { fin: false }));
+  for (let i = 0; i < 500; i += 1) w.send(...parts);
+  await w.until('the close', () => w.frames.some((f) => f.opcode === CLOSE));
+  is(w.frames.at(-1)?.data.readUInt16BE(0), 4029, `a flood of ${what} is closed with 4029`);
+  w.drop();
+}
+{ // With no rate, what waits for who does not read it counts like all else.
+  await startBridge('narrow', { PALAVER_REQUEST_RATE: '0', PALAVER_SEND_MEMORY: '16384' });
+  const deaf = await Promise.all(Array.from({ length: 8 }, () => Wire.open(`${work}/narrow.sock`)));
+  const pings = Buffer.concat(Array(100).fill(frame(PING, 'x'.repeat(125))));
+  for (const w of deaf) {
+    w.socket.pause();
+    for (let i = 0; i < 100; i += 1) w.send(pings);
+  }
+  await until('all pings to be taken', () => deaf.every((w) => w.socket.writableLength === 0 || w.socket.destroyed));
+  for (const w of deaf) w.socket.resume();
+  const told = () => deaf.filter((w) => w.frames.some((f) => f.opcode === CLOSE && f.data.readUInt16BE(0) === 4008)).length;
+  const cut = () => deaf.filter((w) => w.ended).length;
+  await until('some to be closed', () => told() + cut() > 0);
+  ok(true, 'pongs that are not read count in send_memory');
+  for (const w of deaf) w.drop();
+}
 
 // ---- messages of a user ----
 
@@ -197,6 +223,18 @@ await until('an empty bridge', async () => {
 });
 ok(true, 'a proxy that names nobody is not taken for one client');
 for (const s of same) s.close();
+{ // max_connections bounds those who ask for nothing as well: the oldest goes.
+  const idlers = [];
+  for (let n = 0; n < 6; n += 1) {
+    const w = new Wire(`${work}/small.sock`, 'GET /ws HTTP/1.1\r\n');
+    await once(w.socket, 'connect');
+    idlers.push(w);
+  }
+  await until('three of them to go', () => idlers.filter((w) => w.ended).length === 3);
+  ok(idlers.slice(0, 3).every((w) => w.ended), 'connections that are no WebSocket are as many as max_connections, the oldest go');
+  is((await shake('small', '192.0.2.4')).status, 101, 'and keep nobody out');
+  for (const w of idlers) w.drop();
+}
 
 // ---- connections that become nothing ----
 
@@ -241,4 +279,4 @@ clearInterval(drip);
 ok(last - begin < 10000, `silent, half-finished, slow and idle connections are closed (${last - begin} ms)`);
 is((await through.ask(users)).type, 'users', 'and who has signed in stays');
 
-await end('responder', 'bridge', 'strict', 'unlimited', 'hasty', 'small', 'tcp');
+await end('responder', 'bridge', 'strict', 'unlimited', 'hasty', 'small', 'tcp', 'narrow');

@@ -43,7 +43,7 @@ static bool
 feed(struct frames *f, struct buf *log, struct span piece)
 {
 	static const char *const names[] = { "", "text", "binary", "close",
-		"ping", "pong", "broken" };
+		"ping", "pong", "empty", "broken" };
 	char *copy = malloc(piece.n + 1), *in = copy;
 	size_t n = piece.n;
 	struct span payload;
@@ -119,10 +119,10 @@ messages(void)
 	add(&b, 0x00, SPAN("two "));
 	add(&b, 0x80, SPAN("three"));
 	add(&b, 0x81, SPAN("x"));
-	gives("fragments", &b, "text 13 one two three\ntext 1 x\n");
+	gives("fragments", &b, "empty 0 \ntext 13 one two three\ntext 1 x\n");
 	add(&b, 0x01, SPAN(""));
 	add(&b, 0x80, SPAN(""));
-	gives("empty ones", &b, "text 0 \n");
+	gives("empty ones", &b, "empty 0 \ntext 0 \n");
 	add(&b, 0x01, SPAN("\xe2\x82"));
 	add(&b, 0x89, SPAN("ping"));
 	add(&b, 0x8a, SPAN("\xff"));
@@ -218,10 +218,10 @@ lengths(void)
 	add(&b, 0x89, SPAN("p"));
 	add_head(&b, 0x80, 7, 1);
 	run(&log, buf_peek(&b), b.n, 1);
-	ok(span_is(buf_peek(&log), "ping 1 p\nbroken 1009\n"),
+	ok(span_is(buf_peek(&log), "empty 0 \nping 1 p\nbroken 1009\n"),
 	    "too much in fragments");
 	run(&log, buf_peek(&b), 1000, 1000);
-	ok(span_is(buf_peek(&log), "ping 1 p\nbroken 1009\n"),
+	ok(span_is(buf_peek(&log), "empty 0 \nping 1 p\nbroken 1009\n"),
 	    "too much in fragments, in pieces");
 	buf_clear(&b);
 	buf_clear(&log);
