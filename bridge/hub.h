@@ -48,6 +48,9 @@ struct hub_handler {
 	void (*on_probe)(void *arg);
 	/* The next event of this bridge's own log; each comes once. */
 	void (*on_command)(void *arg, struct span text);
+	/* It was handed over, as all up to hub_handled were; all: so was
+	 * whatever had been heard of (hub_own_read) and can be had. */
+	void (*on_heard)(void *arg, bool all);
 	/* Some of them cannot be had any more. */
 	void (*on_command_gap)(void *arg);
 	void *arg;
@@ -62,6 +65,8 @@ bool hub_ready(const struct hub *h);
 void hub_reconnect(struct hub *h);
 /* Follows this bridge's own log, from its begin. Once. False: no memory. */
 bool hub_own(struct hub *h, const struct scope *own);
+/* Has it read up to a place, which came by another way. */
+void hub_own_read(struct hub *h, const struct place *to);
 /* Up to where its events were handed over; epoch "": none yet. */
 const struct place *hub_handled(const struct hub *h);
 

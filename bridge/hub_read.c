@@ -67,6 +67,7 @@ hand_over(struct followed *f, struct span text)
 		return;
 	handled(f, e, number(s));
 	h->handler.on_command(h->handler.arg, text);
+	h->handler.on_heard(h->handler.arg, false);
 }
 
 /* Adds the next event to the ring. What is for us is handed over at once: a
@@ -220,10 +221,12 @@ read_done(struct followed *f, const struct answer *a)
 		return;
 	}
 	ring_set_state(f, RING_LIVE);
-	if (ring_is_own(f))
+	if (ring_is_own(f)) {
 		handled(f, span_of(f->epoch), f->ring.last);
-	else
+		f->hub->handler.on_heard(f->hub->handler.arg, true);
+	} else {
 		ring_set_dirty(f, from);
+	}
 }
 
 static void
@@ -279,6 +282,14 @@ hub_on_retry(uv_timer_t *t)
 
 /* ---- pub/sub ---- */
 
+/* What the reads on their way give may be from before the subscription. */
+static void
+forget_reads(struct followed *f)
+{
+	f->id = ++f->hub->ids;
+	f->reading = f->behind_reading = false;
+}
+
 static struct followed *
 find_channel(struct hub *h, struct span channel, struct scope *s)
 {
@@ -295,19 +306,34 @@ on_subscribed(void *arg, struct span channel)
 	struct scope s;
 	struct followed *f = find_channel(arg, channel, &s);
 
-	if (f != NULL && f->nmembers != 0)
-		ring_read(f);
+	if (f == NULL || f->nmembers == 0)
+		return;
+	if (f->reading)
+		forget_reads(f); /* hub_own_read; from before */
+	ring_read(f);
 }
 
 /* An event that the read on its way may not find. */
 static void
-want(struct followed *f, const struct event *e)
+want(struct followed *f, struct span epoch, uint64_t seq)
 {
-	if (e->seq > f->wanted)
-		f->wanted = e->seq;
-	if (!span_is(e->epoch, f->epoch))
+	if (seq > f->wanted)
+		f->wanted = seq;
+	if (!span_is(epoch, f->epoch))
 		snprintf(f->wanted_epoch, sizeof(f->wanted_epoch), "%.*s",
-		    (int)e->epoch.n, e->epoch.p);
+		    (int)epoch.n, epoch.p);
+}
+
+/* Not only where it is subscribed: a read needs no subscription. */
+void
+hub_own_read(struct hub *h, const struct place *to)
+{
+	struct followed *f = h->own.of;
+
+	if (f->state == RING_LIVE || f->state == RING_SUBSCRIBING)
+		ring_read(f);
+	else
+		want(f, span_of(to->epoch), to->seq);
 }
 
 static void
@@ -327,7 +353,7 @@ on_message(void *arg, struct span channel, struct span payload)
 	if (!event_split(payload, &e))
 		return; /* a poll's end, or none of ours */
 	if (f->state != RING_LIVE) {
-		want(f, &e);
+		want(f, e.epoch, e.seq);
 		return;
 	}
 	if (!span_is(e.epoch, f->epoch)) {
@@ -349,10 +375,7 @@ lost_visit(const void *node, VISIT which, void *closure)
 
 	(void)closure;
 	if (which == postorder || which == leaf) {
-		/* What a read on its way gives was read before the new
-		 * subscription. */
-		f->id = ++f->hub->ids;
-		f->reading = f->behind_reading = false;
+		forget_reads(f);
 		ring_set_state(f, RING_SUBSCRIBING);
 	}
 }

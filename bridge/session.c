@@ -135,6 +135,7 @@ on_open(void *arg, struct ws_conn *c, const struct client *client)
 	s->table = t;
 	s->conn = c;
 	s->last = &s->first;
+	s->last_command = &s->commands;
 	s->heard = s->nobody_since = clock_ms();
 	s->thin.user = s->user;
 	uuid_new(s->uuid);
@@ -209,6 +210,7 @@ on_close(void *session)
 
 	if (s->user[0] != '\0' || !s->used)
 		presence_gone(t->presence, s->uuid, t->conf->presence_grace);
+	session_order_clear(s);
 	if (s->members != NULL)
 		session_leave_all(s);
 	session_requests_clear(s);
@@ -252,6 +254,12 @@ static void
 on_command(void *arg, struct span text)
 {
 	session_command(arg, text);
+}
+
+static void
+on_heard_commands(void *arg, bool all)
+{
+	session_answers_heard(arg, all);
 }
 
 /* What they would have changed is not known: all are counted anew, and closed
@@ -304,6 +312,7 @@ on_tick(uv_timer_t *timer)
 	session_slow_tick(t, now);
 	for (s = t->all; s != NULL; s = next) {
 		next = s->next;
+		session_order_tick(s, now);
 		if (s->state == SESSION_CLOSING)
 			continue;
 		if (now - s->heard >= dead_after) {
@@ -343,7 +352,7 @@ sessions_hub_handler(struct sessions *t)
 {
 	return (struct hub_handler){ session_send, session_ready, session_skips, thin,
 		session_too_slow, session_keys, members, on_probe, on_command,
-		on_command_gap, t };
+		on_heard_commands, on_command_gap, t };
 }
 
 struct sessions *

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The body of a session and what its files share: session.c (its life),
  * session_channels.c (what it follows), session_requests.c (what it
- * asks), session_commands.c (what was asked for it over HTTP), session_flood.c
+ * asks), session_commands.c (what was asked for it over HTTP), session_order.c
+ * (which of the two was first), session_flood.c
  * (when it asks too much), session_receive.c (what is held of that),
  * session_slow.c (when it reads too little), session_table.c (which there are).
  * For those files only; others see session.h. */
@@ -26,6 +27,8 @@ enum session_state {
 
 struct waiting; /* a request that waits for the one before it */
 struct ticket;  /* one on its way */
+struct command_kept;
+struct answer_kept;
 
 struct session {
 	uint64_t id;
@@ -53,6 +56,8 @@ struct session {
 	size_t running_bytes;           /* of the one that runs */
 	bool busy;                      /* a request is running, or it is not
 					 * ready yet */
+	struct answer_kept *answer;     /* it waits for commands */
+	struct command_kept *commands, **last_command; /* for the answer */
 	bool running;                   /* session_run_next is on the stack */
 	bool paused;
 	bool pinged;
@@ -78,6 +83,7 @@ struct sessions {
 	size_t count;
 	struct addresses addresses;     /* how many each has */
 	struct ticket *tickets;
+	struct answer_kept *answers;
 	struct session *held;           /* nothing is read from them */
 	struct line blocked, leaving;   /* of those who are CLOSING */
 	bool making_room;               /* among these two */
@@ -130,6 +136,14 @@ bool session_skips(struct session *s, struct span text);
 /* Makes what a success changes come true; for one who is closing, has it undone
  * in Redis. */
 void session_apply(struct session *s, const struct effect *e);
+/* The request that was running has ended so, whether it is closing or not.
+ * generation: of the presence, when it began. */
+void session_answered(struct session *s, struct span reply, struct span own,
+    const struct effect *e, unsigned generation);
+/* A success came about for a session that is gone or closing: it may be counted
+ * for that behind its end, and is to be counted out. */
+void session_missed(struct sessions *t, const char *uuid,
+    const struct effect *e);
 /* Takes a copy of a whole message, to be run in its turn. */
 void session_request(struct session *s, struct span message, bool text);
 /* Runs what waits, one request at a time, as long as the peer takes what it
@@ -188,7 +202,29 @@ void session_slow_tick(struct sessions *t, uint64_t now);
 
 /* ---- session_commands.c ---- */
 
-/* Carries out a command of this bridge's own log. */
+/* Carries out a command of this bridge's own log, or has it kept. */
 void session_command(struct sessions *t, struct span text);
+/* Carries out one that is for s, if it is for s as it is. */
+void session_carry_out(struct session *s, struct span text);
+
+/* ---- session_order.c ---- */
+
+/* Whether that command, the seq'th, is kept: a request of s is on its way, which
+ * may have come before it. */
+bool session_keep_command(struct session *s, struct span text, uint64_t seq);
+/* Carries out those kept up to seq. */
+void session_commands_kept(struct session *s, uint64_t seq);
+/* Carries out the commands kept that came before this outcome. True: others did
+ * that are yet to be heard of; session_answered follows behind them, or, when
+ * that takes more than operation_timeout, with error 20. */
+bool session_keep_answer(struct session *s, const struct outcome *o,
+    unsigned generation);
+/* More commands were heard of (hub_handler.on_heard): what waited for them goes
+ * on. all: whatever it waits for. */
+void session_answers_heard(struct sessions *t, bool all);
+/* Gives up an answer that is kept for too long. now in ms. */
+void session_order_tick(struct session *s, uint64_t now);
+/* Forgets all that is kept. */
+void session_order_clear(struct session *s);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What was asked for a session over HTTP, with its sessionUUID: it is done in
- * Redis, and the bridge hears of it by its own log, perhaps before or after the
- * answer to a request that the session made meanwhile. So presence counts the
- * session once more when a command was carried out. */
+ * Redis, and the bridge hears of it by its own log. Presence counts the session
+ * once more when a command was carried out. */
 #include "command.h"
 #include "log.h"
 #include "session_body.h"
@@ -19,15 +18,17 @@ fits(const struct session *s, const struct command *c)
 }
 
 static void
-carry_out(struct session *s, const struct command *c)
+apply(struct session *s, const struct command *c)
 {
 	struct sessions *t = s->table;
 
+	/* It has had all that came before. */
+	hub_catch_up(t->hub, s);
 	session_send_texts(s, buf_peek(&c->reply), buf_peek(&c->own));
 	session_apply(s, &c->effect);
-	if (c->effect.kind == EFFECT_SIGNED_OUT) {
-		/* A request of the session that came behind the signOut may
-		 * have had it counted again. */
+	if (c->effect.kind == EFFECT_SIGNED_OUT && !s->busy) {
+		/* A request that came behind the signOut, and whose answer
+		 * was lost, may have had it counted again. */
 		presence_gone(t->presence, s->uuid, 0);
 	}
 	s->generation = 0;
@@ -37,17 +38,29 @@ carry_out(struct session *s, const struct command *c)
 }
 
 void
-session_command(struct sessions *t, struct span text)
+session_carry_out(struct session *s, struct span text)
 {
 	struct command c;
+
+	if (!command_read(&c, text))
+		log_error("a command is none");
+	else if (fits(s, &c))
+		apply(s, &c);
+	command_clear(&c);
+}
+
+void
+session_command(struct sessions *t, struct span text)
+{
+	char uuid[UUID_LEN + 1];
 	struct session *s;
 
-	if (!command_read(&c, text)) {
+	if (!command_session(text, uuid)) {
 		log_error("a command is none");
-	} else {
-		s = session_find_uuid(t, c.session);
-		if (s != NULL && fits(s, &c))
-			carry_out(s, &c);
+		return;
 	}
-	command_clear(&c);
+	s = session_find_uuid(t, uuid);
+	if (s != NULL && !session_keep_command(s, text,
+	    hub_handled(t->hub)->seq))
+		session_carry_out(s, text);
 }

@@ -37,10 +37,8 @@ sign_in(struct session *s, const struct effect *e)
 	return session_follow_own(s, e->places);
 }
 
-/* A success came about for a session that is gone or closing: it may be counted
- * for that behind its end, and is to be counted out. */
-static void
-missed(struct sessions *t, const char *uuid, const struct effect *e)
+void
+session_missed(struct sessions *t, const char *uuid, const struct effect *e)
 {
 	if (e->kind == EFFECT_SIGNED_IN || e->kind == EFFECT_JOINED)
 		presence_gone(t->presence, uuid, t->conf->presence_grace);
@@ -52,7 +50,7 @@ session_apply(struct session *s, const struct effect *e)
 	bool ok = true;
 
 	if (s->state == SESSION_CLOSING) {
-		missed(s->table, s->uuid, e);
+		session_missed(s->table, s->uuid, e);
 		return;
 	}
 	if (e->kind == EFFECT_JOINED && (s->state != SESSION_SIGNED_IN ||
@@ -122,6 +120,28 @@ session_tickets_clear(struct sessions *t)
 		ticket_free(t->tickets);
 }
 
+void
+session_answered(struct session *s, struct span reply, struct span own,
+    const struct effect *e, unsigned generation)
+{
+	s->busy = false;
+	s->running_bytes = 0;
+	if (s->state == SESSION_CLOSING) {
+		session_missed(s->table, s->uuid, e);
+		return;
+	}
+	session_send_texts(s, reply, wants_own(s, e) ? own :
+	    (struct span){ NULL, 0 });
+	session_apply(s, e);
+	if (e->kind == EFFECT_SIGNED_IN)
+		s->generation = generation;
+	session_commands_kept(s, UINT64_MAX);
+	session_adopt(s);
+	if (s->state != SESSION_CLOSING)
+		hub_catch_up(s->table->hub, s);
+	session_run_next(s);
+}
+
 static void
 on_outcome(void *arg, const struct outcome *o)
 {
@@ -130,27 +150,13 @@ on_outcome(void *arg, const struct outcome *o)
 	struct session *s = session_find(t, ticket->id);
 	unsigned generation = ticket->generation;
 
-	if (s != NULL) {
-		s->busy = false;
-		s->running_bytes = 0;
-	}
 	if (o->error == ERR_STORAGE)
 		presence_doubt(t->presence);
-	if (s == NULL || s->state == SESSION_CLOSING) {
-		missed(t, ticket->uuid, o->effect);
-		ticket_free(ticket);
-		return;
-	}
+	if (s == NULL)
+		session_missed(t, ticket->uuid, o->effect);
 	ticket_free(ticket);
-	session_send_texts(s, o->reply, wants_own(s, o->effect) ? o->own :
-	    (struct span){ NULL, 0 });
-	session_apply(s, o->effect);
-	if (o->effect->kind == EFFECT_SIGNED_IN)
-		s->generation = generation;
-	session_adopt(s);
-	if (s->state != SESSION_CLOSING)
-		hub_catch_up(t->hub, s);
-	session_run_next(s);
+	if (s != NULL && !session_keep_answer(s, o, generation))
+		session_answered(s, o->reply, o->own, o->effect, generation);
 }
 
 static void

@@ -100,6 +100,14 @@ static const struct {
 };
 
 bool
+command_session(struct span text, char session[UUID_LEN + 1])
+{
+	struct span v[WORDS_MAX];
+
+	return split(text, v) >= 2 && uuid_read(v[1], session);
+}
+
+bool
 command_read(struct command *c, struct span text)
 {
 	struct span v[WORDS_MAX];

@@ -22,6 +22,8 @@ struct command {
 	struct buf reply, own; /* attach: frames for the session */
 };
 
+/* Whose it is; false when it is no command. */
+bool command_session(struct span text, char session[UUID_LEN + 1]);
 /* Reads text into c; false when it is no command. Clear c either way. */
 bool command_read(struct command *c, struct span text);
 void command_clear(struct command *c);

@@ -63,6 +63,8 @@ struct effect {
 	uint64_t key_left;  /* ms that the key still lives, unused */
 	struct scope channel;
 	struct place places[2];
+	struct place commands; /* of the bridge's own log: those up to it came
+				* before; epoch "": none did */
 };
 
 /* One request on its way through an operation. */

@@ -119,6 +119,23 @@ job_end(struct job *j, bool waits)
 	job_free(j);
 }
 
+/* What a first word "OK EPOCH SEQ" says (lua/shared.lua). */
+static void
+take_commands(struct place *commands, struct span word)
+{
+	const char *epoch = memchr(word.p, ' ', word.n), *seq = NULL;
+	const char *end = word.p + word.n;
+
+	if (epoch != NULL) {
+		epoch++;
+		seq = memchr(epoch, ' ', (size_t)(end - epoch));
+	}
+	if (seq == NULL || !op_read_place(
+	    (struct span){ epoch, (size_t)(seq - epoch) },
+	    (struct span){ seq + 1, (size_t)(end - seq) - 1 }, commands))
+		*commands = (struct place){ "", 0 };
+}
+
 /* An answer {"E", code, payload} is the script's error. */
 static enum step
 job_render(struct job *j, const struct answer *a)
@@ -127,8 +144,10 @@ job_render(struct job *j, const struct answer *a)
 
 	if (a->n == 0)
 		return op_fail(&j->q, ERR_FAULT, NULL);
-	if (!span_is(a->v[0], "E"))
+	if (!span_is(a->v[0], "E")) {
+		take_commands(&j->q.effect.commands, a->v[0]);
 		return j->q.op->render(&j->q, a);
+	}
 	if (a->n != 3)
 		return op_fail(&j->q, ERR_FAULT, NULL);
 	snprintf(payload, sizeof(payload), "%.*s", (int)a->v[2].n, a->v[2].p);

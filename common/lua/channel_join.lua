@@ -53,7 +53,7 @@ if bridge == '' then
 end
 converses(user, scope, call('HGET', m, 't') or micro(), 'NX')
 local rows, total = people(scope, 0, tonumber(ARGV[14]), false)
-local out = { 'OK', call('HGET', m, 'i'), e, tostring(last), ne, tostring(ns),
+local out = { done(bridge), call('HGET', m, 'i'), e, tostring(last), ne, tostring(ns),
 	whole and '1' or '0', more and '1' or '0', tostring(total), tostring(#rows) }
 put_users(out, rows, true)
 for i = 1, #frames do

@@ -15,4 +15,4 @@ if bridge == '' then
 	    scope)
 end
 session_left(session, user, scope, 0)
-return { 'OK' }
+return { done(bridge) }

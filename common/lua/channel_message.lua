@@ -51,7 +51,8 @@ if to ~= '' then
 	    call('HEXISTS', SYS .. 'online', to) == 1) .. ','
 end
 local session = SYS .. 's:' .. ARGV[19]
-local follows = tostring(call('HEXISTS', session, 'c:' .. scope))
+local of = call('HMGET', session, 'c:' .. scope, 'b')
+local follows = of[1] and '1' or '0'
 local sent = key(scope, ':d:' .. user)
 local sender = user_json(user, name, true)
 local pre, tail = '{"type":"channelMessage","cursor":"', '}}'
@@ -67,7 +68,7 @@ if before then
 		frame = framed(scope, e, seq, pre, mid, tail, stamp(tonumber(s),
 		    tonumber(u)))
 	end
-	return { 'OK', frame, seq, follows }
+	return { done(of[2]), frame, seq, follows }
 end
 local wait = rate(P .. '{u:' .. user .. '}:r', tonumber(ARGV[14]),
     tonumber(ARGV[15]))
@@ -99,4 +100,4 @@ if to ~= '' then
 		notice('u:' .. user, '{"type":"sys","cursor":"', news)
 	end
 end
-return { 'OK', frame, tostring(seq), follows }
+return { done(of[2]), frame, tostring(seq), follows }

@@ -83,7 +83,7 @@ if bridge == '' then
 	    .. ' ' .. us)
 end
 local till = call('ZSCORE', zkey, hash)
-local out = { 'OK', user, name, till, mode == 'new' and '1' or '0', se,
+local out = { done(bridge), user, name, till, mode == 'new' and '1' or '0', se,
 	tostring(ss), ue, tostring(us), own, tostring(till - now),
 	all and mine and '1' or '0' }
 if ARGV[20] == '1' then

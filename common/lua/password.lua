@@ -30,5 +30,5 @@ if bridge == '' and session ~= '' then
 end
 local ss, se = meta('sys')
 local us, ue = meta('u:' .. user)
-return { 'OK', user, name, tostring(now + ttl), '0', se, tostring(ss), ue,
+return { done(bridge), user, name, tostring(now + ttl), '0', se, tostring(ss), ue,
 	tostring(us), '', tostring(ttl), '0' }

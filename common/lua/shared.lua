@@ -48,7 +48,7 @@
 -- came (microseconds), i the channel's UUID.
 --
 -- ARGV: 1 node, 2 key prefix, 3 pub/sub prefix, 4... the script's own.
--- Answers are flat lists; the first word is OK, AGAIN, or E with the
+-- Answers are flat lists; the first word is OK (see done), AGAIN, or E with the
 -- protocol's error code and a payload. All checks come before the first write,
 -- and the publish is the last thing that an append does.
 local call = redis.call
@@ -726,6 +726,16 @@ local function proved(user, hash, ttl, acts)
 		end
 	end
 	return nil
+end
+
+-- The first word of a success: for a session of a bridge's incarnation ('' or
+-- nil: it is none) with the epoch and seq up to which the log of that bridge's
+-- commands went then (unless there is none). Answers and commands come to the
+-- bridge by two connections; this tells it which of them was first.
+local function done(bridge)
+	local v = bridge and bridge ~= '' and
+	    call('HMGET', key('b:' .. bridge:sub(1, 36), ':m'), 'e', 's')
+	return v and v[1] and 'OK ' .. v[1] .. ' ' .. v[2] or 'OK'
 end
 
 -- Tells the bridge of a session, which may be none of a bridge's, what was done

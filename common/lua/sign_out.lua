@@ -26,4 +26,4 @@ if session ~= '' then
 		command(of, 'out', session, user)
 	end
 end
-return { 'OK' }
+return { done(bridge) }

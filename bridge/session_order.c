@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* What Redis did for a session comes to the bridge by two connections: the
+ * answers to what its WebSocket asked, and, in the log of this bridge's
+ * commands, what was asked over HTTP. It is made to come true in the order in
+ * which Redis did it. An answer says up to where that log went then:
+ *
+ *   commands behind that are kept until the answer was carried out, so while
+ *   a request is on its way all of that session are;
+ *   the answer is kept until the commands up to there were carried out.
+ *
+ * Only that session waits. Where nobody acts on WebSockets over HTTP there are
+ * no commands, and nothing is kept. */
+#include "session_body.h"
+
+#include <stdlib.h>
+
+#include "clock.h"
+
+/* A command that waits for an answer. As many as its user may ask for over HTTP
+ * (request_rate) within operation_timeout. */
+struct command_kept {
+	struct command_kept *next;
+	uint64_t seq;
+	size_t n;
+	char text[];
+};
+
+/* An answer that waits for commands. */
+struct answer_kept {
+	struct answer_kept *next, **link; /* of all of the table */
+	struct session *session;
+	struct buf reply, own;
+	char id[LIMIT_ID];
+	struct span id_span;
+	struct effect effect;
+	unsigned generation; /* see session_answered */
+	uint64_t until;      /* ms; then it counts as not answered */
+};
+
+bool
+session_keep_command(struct session *s, struct span text, uint64_t seq)
+{
+	struct command_kept *c;
+
+	if (!s->busy || s->answer != NULL)
+		return false;
+	c = malloc(sizeof(*c) + text.n);
+	if (c == NULL) {
+		session_close(s, WS_FULL, "out of memory");
+		return true;
+	}
+	c->next = NULL;
+	c->seq = seq;
+	c->n = text.n;
+	memcpy(c->text, text.p, text.n);
+	*s->last_command = c;
+	s->last_command = &c->next;
+	return true;
+}
+
+void
+session_commands_kept(struct session *s, uint64_t seq)
+{
+	struct command_kept *c;
+
+	while ((c = s->commands) != NULL && c->seq <= seq) {
+		s->commands = c->next;
+		if (s->commands == NULL)
+			s->last_command = &s->commands;
+		session_carry_out(s, (struct span){ c->text, c->n });
+		free(c);
+	}
+}
+
+/* Whether all commands that came before the answer were handed over. */
+static bool
+heard(const struct sessions *t, const struct place *commands)
+{
+	const struct place *p = hub_handled(t->hub);
+
+	return commands->epoch[0] == '\0' || (commands->seq <= p->seq &&
+	    strcmp(commands->epoch, p->epoch) == 0);
+}
+
+static void
+answer_free(struct answer_kept *a)
+{
+	*a->link = a->next;
+	if (a->next != NULL)
+		a->next->link = a->link;
+	a->session->answer = NULL;
+	buf_clear(&a->reply);
+	buf_clear(&a->own);
+	free(a);
+}
+
+/* NULL without memory. */
+static struct answer_kept *
+answer_new(const struct outcome *o)
+{
+	struct answer_kept *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return NULL;
+	buf_span(&a->reply, o->reply);
+	buf_span(&a->own, o->own);
+	if (a->reply.oom || a->own.oom) {
+		buf_clear(&a->reply);
+		buf_clear(&a->own);
+		free(a);
+		return NULL;
+	}
+	if (o->id.p != NULL) {
+		memcpy(a->id, o->id.p, o->id.n);
+		a->id_span = (struct span){ a->id, o->id.n };
+	}
+	a->effect = *o->effect;
+	return a;
+}
+
+bool
+session_keep_answer(struct session *s, const struct outcome *o,
+    unsigned generation)
+{
+	struct sessions *t = s->table;
+	struct answer_kept *a;
+
+	session_commands_kept(s, o->effect->commands.seq);
+	if (s->state == SESSION_CLOSING || o->effect->kind == EFFECT_NONE ||
+	    heard(t, &o->effect->commands))
+		return false;
+	a = answer_new(o);
+	if (a == NULL) {
+		session_close(s, WS_FULL, "out of memory");
+		return false;
+	}
+	a->generation = generation;
+	a->until = clock_ms() + t->conf->operation_timeout;
+	a->session = s;
+	a->next = t->answers;
+	a->link = &t->answers;
+	if (a->next != NULL)
+		a->next->link = &a->next;
+	t->answers = a;
+	s->answer = a;
+	hub_own_read(t->hub, &a->effect.commands);
+	return true;
+}
+
+static struct answer_kept *
+find_heard(struct sessions *t, bool all)
+{
+	struct answer_kept *a = t->answers;
+
+	while (a != NULL && !all && !heard(t, &a->effect.commands))
+		a = a->next;
+	return a;
+}
+
+void
+session_answers_heard(struct sessions *t, bool all)
+{
+	struct answer_kept *a;
+
+	while ((a = find_heard(t, all)) != NULL) {
+		struct session *s = a->session;
+		struct buf reply = a->reply, own = a->own;
+		struct effect effect = a->effect;
+		unsigned generation = a->generation;
+
+		a->reply = a->own = (struct buf){ 0 };
+		answer_free(a);
+		session_answered(s, buf_peek(&reply), buf_peek(&own), &effect,
+		    generation);
+		buf_clear(&reply);
+		buf_clear(&own);
+	}
+}
+
+/* Its effect counts as one that is not known: in Redis the session is made what
+ * the bridge knows. */
+static void
+give_up(struct answer_kept *a)
+{
+	struct session *s = a->session;
+	struct effect none = { .kind = EFFECT_NONE };
+	struct buf text = { 0 };
+
+	run_error(&text, a->id_span, ERR_STORAGE, "");
+	session_missed(s->table, s->uuid, &a->effect);
+	s->generation = 0;
+	answer_free(a);
+	session_answered(s, buf_peek(&text), (struct span){ NULL, 0 }, &none,
+	    0);
+	buf_clear(&text);
+}
+
+void
+session_order_tick(struct session *s, uint64_t now)
+{
+	if (s->answer != NULL && now >= s->answer->until)
+		give_up(s->answer);
+}
+
+void
+session_order_clear(struct session *s)
+{
+	struct command_kept *c;
+
+	if (s->answer != NULL) {
+		session_missed(s->table, s->uuid, &s->answer->effect);
+		answer_free(s->answer);
+	}
+	while ((c = s->commands) != NULL) {
+		s->commands = c->next;
+		free(c);
+	}
+	s->last_command = &s->commands;
+}

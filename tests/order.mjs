@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT
+// What is done for a WebSocket over HTTP and what it asks itself come to the
+// bridge by two connections to Redis. Either is held up here, so that the bridge
+// hears of the later one first; it makes them come true in Redis' order.
+import { connect, createServer } from 'node:net';
+import { startRedis, startResponder, startBridge, startNginx, redisLater as cli, Client, ok, is, until, post, end, work } from './lib.mjs';
+
+const ROUNDS = 12;
+
+/** Between the bridge and Redis: holds up what Redis says. */
+class Between {
+  #held = { feed: false, store: false };
+  #pipes = new Set();
+  /** store is held as soon as Redis has said that by it. */
+  last = null;
+  heard = '';
+
+  listen(path) {
+    const server = createServer((socket) => {
+      const there = connect(`${work}/redis.sock`);
+      const pipe = { socket, kind: 'store', waits: [] };
+      this.#pipes.add(pipe);
+      socket.on('data', (said) => {
+        if (/\r\nSUBSCRIBE\r\n/i.test(said)) pipe.kind = 'feed';
+        there.write(said);
+      });
+      there.on('data', (said) => {
+        pipe.waits.push(said);
+        this.#flush(pipe);
+        if (pipe.kind === 'store' && this.last?.test(said)) this.hold('store');
+      });
+      for (const [one, other] of [[socket, there], [there, socket]]) {
+        one.on('error', () => {});
+        one.on('close', () => {
+          other.destroy();
+          this.#pipes.delete(pipe);
+        });
+      }
+    });
+    return new Promise((resolve) => server.listen(path, resolve));
+  }
+
+  #flush(pipe) {
+    if (!this.#held[pipe.kind]) for (const said of pipe.waits.splice(0)) pipe.socket.write(said);
+  }
+
+  hold(kind) {
+    this.#held[kind] = true;
+  }
+
+  /** Both go on; the feed drops: what was held of it is lost. */
+  release(drop = false) {
+    this.#held = { feed: false, store: false };
+    this.last = null;
+    for (const pipe of this.#pipes) {
+      if (drop && pipe.kind === 'feed') pipe.socket.destroy();
+      else this.#flush(pipe);
+    }
+  }
+}
+
+const env = { PALAVER_MESSAGE_RATE: '0', PALAVER_SIGN_IN_RATE: '0', PALAVER_PRESENCE_LEASE: '30000', PALAVER_PRESENCE_GRACE: '300', PALAVER_LOG_LEVEL: 'debug' };
+const between = new Between();
+await startRedis();
+await between.listen(`${work}/between.sock`);
+await startResponder('responder', env);
+await startBridge('b1', { ...env, PALAVER_REDIS: `unix:${work}/between.sock` });
+const url = await startNginx(['responder'], ['b1']);
+const password = 'secret123';
+
+let who = 0;
+/** A WebSocket that was signed in over HTTP, and is in the channel "mark". */
+async function attached() {
+  const c = await Client.open(`ws+unix://${work}/b1.sock:/ws`);
+  c.uuid = (await c.next('ready')).ready.sessionUUID;
+  c.name = `user${who += 1}`;
+  const { authorized } = await post(url, 'signIn', { sessionUUID: c.uuid, signIn: { username: c.name, password } });
+  [c.key, c.user] = [authorized.accessKey, authorized.userUUID];
+  await c.next('authorized');
+  await c.ask({ type: 'channelJoin', channelJoin: { channel: 'mark' } });
+  return c;
+}
+const http = async (type, c, channel) => {
+  const r = await post(url, type, { sessionUUID: c.uuid, accessKey: c.key, ...(channel && { [type]: { channel } }) });
+  if (r.status !== 200) throw new Error(`${type}: ${JSON.stringify(r)}`);
+};
+const say = (channel, message) => post(url, 'channelMessage', { accessKey: speaker.accessKey, channelMessage: { channel, message } });
+const got = (c, message) => c.frames.filter((f) => f.channelMessage?.Message === message).length;
+const inRedis = async (c, channel) => await cli('HEXISTS', `palaver:{sys}:s:${c.uuid}`, `c:c:${channel}`) === '1';
+/** All that Redis has published so far has come to the bridge. */
+let marks = 0;
+async function heard() {
+  const mark = `mark ${marks += 1}`;
+  await say('mark', mark);
+  await until(mark, () => got(witness, mark));
+}
+/** Whether the session is in the channel, for its bridge and for Redis. */
+async function follows(c, channel) {
+  await heard();
+  const message = `to ${channel} ${marks}`;
+  await say(channel, message);
+  await heard();
+  await c.ask({ type: 'users', users: { limit: 0 } });
+  return `${got(c, message)} ${await inRedis(c, channel)}`;
+}
+
+const speaker = (await post(url, 'signIn', { signIn: { username: 'speaker', password } })).authorized;
+const witness = await attached();
+const c = await attached();
+
+/** Does it ROUNDS times; each must give what is wanted. */
+async function rounds(wanted, what, round) {
+  const came = [];
+  for (let n = 0; n < ROUNDS; n += 1) came.push(await round(`room${marks}`, n % 3 === 2));
+  is([...new Set(came)].join(' | '), wanted, what);
+}
+
+await rounds('1 true', 'channelLeave by HTTP, then channelJoin on the WebSocket', async (channel, drop) => {
+  await c.ask({ type: 'channelJoin', channelJoin: { channel } });
+  await heard();
+  between.hold('feed');
+  await http('channelLeave', c, channel);
+  await c.ask({ type: 'channelJoin', channelJoin: { channel } });
+  between.release(drop);
+  return follows(c, channel);
+});
+
+await rounds('1 true', 'channelLeave on the WebSocket, then channelJoin by HTTP', async (channel) => {
+  await c.ask({ type: 'channelJoin', channelJoin: { channel } });
+  await heard();
+  between.hold('store');
+  c.send({ type: 'channelLeave', channelLeave: { channel }, id: channel });
+  await until('the leave', async () => !await inRedis(c, channel));
+  await http('channelJoin', c, channel);
+  await heard();
+  between.release();
+  await until('the answer', () => c.frames.some((f) => f.id === channel));
+  return follows(c, channel);
+});
+
+await rounds('0 false', 'channelJoin on the WebSocket, then channelLeave by HTTP', async (channel) => {
+  between.hold('store');
+  c.send({ type: 'channelJoin', channelJoin: { channel }, id: channel });
+  await until('the join', () => inRedis(c, channel));
+  await http('channelLeave', c, channel);
+  await heard();
+  between.release();
+  await until('the answer', () => c.frames.some((f) => f.id === channel));
+  return follows(c, channel);
+});
+
+await rounds('own 1, ack 1, 0 false', 'channelLeave by HTTP, then a message on the WebSocket', async (channel, drop) => {
+  await c.ask({ type: 'channelJoin', channelJoin: { channel } });
+  await heard();
+  between.hold('feed');
+  await http('channelLeave', c, channel);
+  await c.ask({ type: 'channelMessage', id: channel, channelMessage: { channel, message: channel } }, 'ack');
+  between.release(drop);
+  const after = await follows(c, channel);
+  return `own ${got(c, channel)}, ack ${c.frames.filter((f) => f.id === channel).length}, ${after}`;
+});
+
+await rounds('own 1, ack 1, 0 false', 'a message on the WebSocket, then channelLeave by HTTP', async (channel) => {
+  await c.ask({ type: 'channelJoin', channelJoin: { channel } });
+  await heard();
+  between.hold('store');
+  c.send({ type: 'channelMessage', id: channel, channelMessage: { channel, message: channel } });
+  await until('the message', async () => (await cli('LLEN', `palaver:{c:${channel}}:l`)) === '1');
+  await http('channelLeave', c, channel);
+  await heard();
+  between.release();
+  await until('the ack', () => c.frames.some((f) => f.id === channel));
+  const after = await follows(c, channel);
+  return `own ${got(c, channel)}, ack ${c.frames.filter((f) => f.id === channel).length}, ${after}`;
+});
+
+await rounds('own 1, ack 1, 1 true', 'channelJoin by HTTP, then a message on the WebSocket', async (channel, drop) => {
+  between.hold('feed');
+  await http('channelJoin', c, channel);
+  await c.ask({ type: 'channelMessage', id: channel, channelMessage: { channel, message: channel } }, 'ack');
+  between.release(drop);
+  const after = await follows(c, channel);
+  return `own ${got(c, channel)}, ack ${c.frames.filter((f) => f.id === channel).length}, ${after}`;
+});
+
+await rounds('authorized, user, 1', 'signOut by HTTP, then signIn on the WebSocket', async (_, drop) => {
+  await heard();
+  between.hold('feed');
+  await http('signOut', c);
+  const { authorized } = await c.ask({ type: 'signIn', signIn: { username: c.name, password } }, 'authorized');
+  c.key = authorized.accessKey;
+  between.release(drop);
+  await heard();
+  c.send({ type: 'users', id: `users ${marks}`, users: { limit: 0 } });
+  const answer = await until('an answer', () => c.frames.find((f) => f.id === `users ${marks}`));
+  const counted = await cli('HMGET', 'palaver:{sys}:online', c.user);
+  return `${answer.type === 'users' ? 'authorized' : 'out'}, ${await cli('HGET', `palaver:{sys}:s:${c.uuid}`, 'u') === c.user ? 'user' : 'nobody'}, ${counted}`;
+});
+
+// Another user's name on the same WebSocket.
+await rounds('authorized', 'signOut by HTTP, then signIn as somebody else', async (channel, drop) => {
+  const d = await attached();
+  await heard();
+  between.hold('feed');
+  await http('signOut', d);
+  await d.ask({ type: 'signIn', signIn: { username: `other${channel}`, password } }, 'authorized');
+  between.release(drop);
+  await heard();
+  d.send({ type: 'channelJoin', id: 'j', channelJoin: { channel } });
+  const answer = await until('an answer', () => d.frames.find((f) => f.id === 'j'));
+  d.ws.close();
+  return answer.type === 'channelJoin' ? 'authorized' : 'out';
+});
+
+// Redis goes away while an answer waits for what came before it.
+await c.ask({ type: 'channelJoin', channelJoin: { channel: 'away' } });
+await heard();
+between.hold('feed');
+between.last = new RegExp(c.name);
+await http('channelLeave', c, 'away');
+c.send({ type: 'channelJoin', id: 'away', channelJoin: { channel: 'away' } });
+const late = await until('an answer', () => c.frames.find((f) => f.id === 'away'));
+is(late.error?.code, 20, 'an answer that waits for Redis in vain is error 20');
+between.release(true);
+await until('Redis', async () => (await c.ask({ type: 'users', id: 'back' }, 'users')) !== null);
+const again = await until('a join', async () => {
+  const id = `again ${Date.now()}`;
+  c.send({ type: 'channelJoin', id, channelJoin: { channel: 'away' } });
+  const f = await until('an answer', () => c.frames.find((one) => one.id === id));
+  return f.type === 'channelJoin';
+});
+ok(again, 'and all works when it is back');
+is(await follows(c, 'away'), '1 true', 'in order');
+await end('b1', 'responder');
