@@ -20,10 +20,10 @@ if ARGV[9] == '1' then
 end
 keys_end(user, hashes, session)
 if session ~= '' then
-	local of = call('HGET', SYS .. 's:' .. session, 'b')
-	session_ended(session, 0)
 	if bridge == '' then
-		command(of, 'out', session, user)
+		command(call('HGET', SYS .. 's:' .. session, 'b'), 'out', session,
+		    user)
 	end
+	session_ended(session, 0)
 end
 return { done(bridge) }
