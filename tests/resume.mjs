@@ -100,6 +100,15 @@ await until('the rest', () => s.live('news').length === 3);
 same([r.messages.length, r.more, s.seqs('news')], [0, true, [4, 5, 6]], 'limit 0: all follows as frames');
 s.leave();
 
+// Two cursors of one scope, in either order.
+for (const [first, last, seqs] of [[5, 4, [5, 6]], [4, 5, [6]]]) {
+  const at = (seq) => since.find((k) => k.startsWith('c:news:')).replace(/\d+$/, seq);
+  s = await Session.open(ann);
+  r = await s.join([at(first), at(last)], { channel: 'news' });
+  same([r.recovered, s.seqs('news')], [true, seqs], `of ${first} and ${last} the last counts`);
+  s.leave();
+}
+
 // Messages flow while much follows.
 const talk = say(150, { channel: 'news' });
 s = await Session.open(ann);
