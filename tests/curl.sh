@@ -124,7 +124,7 @@ mv "$redis" "$redis.away"
 for type in normal pubsub; do
 	redis-cli -s "$redis.away" client kill type $type >"$work/killed"
 done
-reply=$(ask users '{}' -H "Authorization: Bearer $bobkey" --max-time 5)
+reply=$(ask users '{}' -H "Authorization: Bearer $bobkey" --max-time 30)
 is 'without Redis error 20' "$(echo "$reply" | get .error.code)" 20
 is 'with status 503' "$(echo "$reply" | status)" 503
 is 'health says so' "$(curl -s -o /dev/null -w '%{http_code}' "$url/api/health")" 503

@@ -216,7 +216,10 @@ trusted = unix 127.0.0.1
 sign_in_rate = 3/600
 request_rate = 0
 user_polls = 1000
+# The machine may be slow: what is not in question here must not end by itself.
 operation_timeout = 4000
+session_lease = 300000
+dead_after = 120000
 poll_slots = ${s.slots ?? 0}
 `);
   writeFileSync(`${s.dir}/pids`, '');
