@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The body of a connection and what its files share: ws.c (the sockets, by
  * libwebsockets), ws_conn.c (its life, what goes out, frames), ws_request.c
- * (how it begins). For those files only; others see ws.h.
+ * (how it begins), ws_strangers.c (those that are no WebSocket). For those files
+ * only; others see ws.h.
  *
  * The life of a connection: HEAD, until its request is there; OPEN, a
  * WebSocket; CLOSING, our close frame is out, the peer's is waited for; ENDING,
@@ -9,8 +10,7 @@
  * thrown away until the peer closes as well (RFC 6455, section 7.1.1), so that
  * no reset overtakes our last words; DROPPED, it ends in the loop's next turn.
  * No state takes longer than its time; OPEN is the session's to look after.
- * Connections without a session, before and behind it, are strangers: there are
- * at most as many as max_connections, and the oldest makes room. */
+ * Without a session, before and behind it, it is a stranger. */
 #ifndef PALAVER_WS_BODY_H
 #define PALAVER_WS_BODY_H
 
@@ -84,6 +84,13 @@ void ws_conn_gone(struct ws_common *w, struct ws_conn *c);
 void ws_conn_put(struct ws_conn *c, const char *bytes, size_t n);
 /* All is said. */
 void ws_conn_end(struct ws_common *w, struct ws_conn *c);
+
+/* ---- ws_strangers.c ---- */
+
+/* c has no session; older strangers may have to go for it. */
+void ws_stranger_add(struct ws_common *w, struct ws_conn *c);
+/* It has one, or is gone; fine when it was none. */
+void ws_stranger_remove(struct ws_common *w, struct ws_conn *c);
 
 /* ---- ws_request.c ---- */
 

@@ -8,52 +8,6 @@
 
 #include "rfc6455.h"
 
-/* ---- strangers ---- */
-
-static void
-stranger_remove(struct ws_common *w, struct ws_conn *c)
-{
-	if (c->stranger_link == NULL)
-		return;
-	*c->stranger_link = c->stranger_next;
-	*(c->stranger_next == NULL ? &w->strangers_end :
-	    &c->stranger_next->stranger_link) = c->stranger_link;
-	c->stranger_link = NULL;
-	w->nstrangers--;
-}
-
-static void
-stranger_add(struct ws_common *w, struct ws_conn *c)
-{
-	c->stranger_link = w->strangers_end;
-	c->stranger_next = NULL;
-	*w->strangers_end = c;
-	w->strangers_end = &c->stranger_next;
-	w->nstrangers++;
-	while (w->nstrangers > w->conf->max_connections) {
-		ws_drop(w->strangers);
-		stranger_remove(w, w->strangers);
-	}
-}
-
-void
-ws_conn_begin(struct ws_common *w, struct ws_conn *c)
-{
-	stranger_add(w, c);
-	ws_end_after(c, w->conf->sign_in_within < WS_HEAD_TIME ?
-	    (int)w->conf->sign_in_within : WS_HEAD_TIME);
-}
-
-void
-ws_conn_set_session(struct ws_common *w, struct ws_conn *c, void *session)
-{
-	c->session = session;
-	if (session == NULL)
-		stranger_add(w, c);
-	else
-		stranger_remove(w, c);
-}
-
 /* ---- what goes out ---- */
 
 static void
@@ -197,7 +151,7 @@ ws_received(const struct ws_conn *c)
 	return c->frames.bytes.cap + c->unread.cap;
 }
 
-/* ---- the end ---- */
+/* ---- the beginning and the end ---- */
 
 /* Behind all that waits. A code of 0 stands for an empty frame. */
 static void
@@ -231,6 +185,24 @@ ws_drop(struct ws_conn *c)
 	c->state = WS_DROPPED;
 	forget(c);
 	ws_end_soon(c);
+}
+
+void
+ws_conn_begin(struct ws_common *w, struct ws_conn *c)
+{
+	ws_stranger_add(w, c);
+	ws_end_after(c, w->conf->sign_in_within < WS_HEAD_TIME ?
+	    (int)w->conf->sign_in_within : WS_HEAD_TIME);
+}
+
+void
+ws_conn_set_session(struct ws_common *w, struct ws_conn *c, void *session)
+{
+	c->session = session;
+	if (session == NULL)
+		ws_stranger_add(w, c);
+	else
+		ws_stranger_remove(w, c);
 }
 
 static void
@@ -405,7 +377,7 @@ void
 ws_conn_gone(struct ws_common *w, struct ws_conn *c)
 {
 	tell_closed(w, c);
-	stranger_remove(w, c);
+	ws_stranger_remove(w, c);
 	frames_clear(&c->frames);
 	buf_clear(&c->unread);
 	forget(c);
