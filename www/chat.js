@@ -6,7 +6,9 @@ import { Log, element } from './log.js';
 const STORE = `palaver:${location.pathname}`;
 const USERS_AGAIN = 1500; // ms to gather news before people are asked for
 const USERS_LATER = 20000; // ms, when that failed
-const KEEP = 1000; // messages of a room
+const SHOW_WITHIN = 100; // ms to gather what changes the list of rooms
+const PAGE = 50; // older messages loaded at a time
+const KEEP = 1000; // messages of a room, but where older ones are read
 const $ = (id) => document.getElementById(id);
 const when = (id, type, does) => $(id).addEventListener(type, does);
 
@@ -17,6 +19,7 @@ const log = new Log($('log'), $('newer'), {
   },
   retry: (message) => transmit(current, message),
   remove: (message) => remove(current, message),
+  older: () => loadOlder(current),
 });
 const rooms = new Map(); // '' or a user's UUID -> what room() makes
 let people = []; // as users gives them
@@ -24,6 +27,7 @@ let here = 0; // how many of them are in general
 let current = '';
 let signingUp = false;
 let usersTimer = 0;
+let roomsTimer = 0;
 let countdown = 0;
 let tried = false; // to connect, in vain
 
@@ -41,9 +45,10 @@ function store(change) {
   } catch { /* it is blocked */ }
 }
 
-// parts: of the history, between gaps
+// parts: of the history, between gaps. more: whether the last one has older
+// messages than these.
 function room(id) {
-  if (!rooms.has(id)) rooms.set(id, { messages: [], parts: 0, joined: false, unread: 0, draft: '' });
+  if (!rooms.has(id)) rooms.set(id, { messages: [], parts: 0, more: false, loading: false, joined: false, unread: 0, draft: '' });
   return rooms.get(id);
 }
 
@@ -163,6 +168,8 @@ function roomButton(id, name, online) {
 }
 
 function showRooms() {
+  clearTimeout(roomsTimer);
+  roomsTimer = 0;
   const me = chat.user?.userUUID;
   const focus = document.activeElement?.dataset?.room;
   // Oneself first, then those who are on line, each by name.
@@ -174,6 +181,10 @@ function showRooms() {
   if (focus !== undefined) document.querySelector(`[data-room="${CSS.escape(focus)}"]`)?.focus();
   const unread = [...rooms.values()].reduce((n, r) => n + r.unread, 0);
   document.title = unread ? `(${unread}) Palaver` : 'Palaver';
+}
+
+function showRoomsSoon() {
+  roomsTimer ||= setTimeout(showRooms, SHOW_WITHIN);
 }
 
 function join(id) {
@@ -195,7 +206,7 @@ function open(id) {
   closeMenu();
   grow();
   showRooms();
-  log.show(r.messages);
+  log.show(r);
   if (!r.joined) join(id);
   // Where it would bring up a keyboard on the screen, that is left to a tap.
   if (!matchMedia('(pointer: coarse)').matches) $('text').focus();
@@ -214,16 +225,36 @@ function take(id, message, fresh) {
   let n = all.length;
   while (n && seq(all[n - 1]) > seq(message) && (all[n - 1].part === parts || !all[n - 1].seq)) n -= 1;
   all.splice(n, 0, message);
-  if (id === current) log.put(all, n, fresh && old < 0);
-  if (all.length > KEEP) remove(id, all[0]);
+  if (all.length > KEEP && !(id === current && log.reading)) {
+    room(id).more = true;
+    all.splice(0, all.length - KEEP);
+  }
+  if (id === current) log.change(fresh && old < 0 ? message : null);
   return old < 0;
 }
 
 function remove(id, message) {
   const all = room(id).messages;
-  const n = all.indexOf(message);
-  all.splice(n, 1);
-  if (id === current) log.drop(all, n, message);
+  all.splice(all.indexOf(message), 1);
+  if (id === current) log.change();
+}
+
+/** Loads what comes before the oldest message since the last gap. */
+async function loadOlder(id) {
+  const r = room(id);
+  const { messages, parts, loading } = r;
+  const oldest = messages.find((m) => m.seq && m.part === parts);
+  if (loading || !oldest) return;
+  r.loading = true;
+  try {
+    const { messages: older, more } = await chat.request('channelMessages', { recipientUUID: id, before: oldest.seq, limit: PAGE });
+    if (r.parts === parts && rooms.get(id) === r) {
+      r.more = more;
+      if (id === current) log.grown();
+      for (const message of older) take(id, message);
+    }
+  } catch { /* it can be asked for again */ }
+  r.loading = false;
 }
 
 // ---- sending ----
@@ -267,18 +298,20 @@ on('authorized', ({ accessKey }) => {
   refreshPeopleSoon();
 });
 on('signedOut', leaveAll);
-on('joined', ({ id, messages }) => {
+on('joined', ({ id, messages, more, again }) => {
+  if (!again) room(id).more = more;
   for (const message of messages) take(id, message);
 });
 on('gap', ({ id }) => {
   const part = room(id).parts += 1;
+  room(id).more = true;
   take(id, { UUID: `gap ${part}`, gap: true, seq: 0 });
 });
 on('message', (message) => {
   const id = chat.channelOf(message);
   if (!take(id, { ...message, state: 'sent' }, true) || (id === current && !document.hidden)) return;
   if (message.SenderUUID !== chat.user.userUUID) room(id).unread += 1;
-  showRooms();
+  showRoomsSoon();
 });
 on('sys', ({ type, after, SenderUUID }) => {
   if (type === 'channelMessage' && SenderUUID !== chat.user.userUUID) {

@@ -3,6 +3,7 @@
 
 const GROUP_WITHIN = 5 * 60 * 1000; // ms between messages of one group
 const NEAR_END = 60; // px
+const NEAR_START = 200; // px, where older messages are loaded
 
 /** Makes an element with a class and text. */
 export function element(tag, className = '', text = '') {
@@ -29,71 +30,120 @@ const DAY = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric'
 const TIME = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const at = (message) => new Date(message?.CreatedAt ?? 0);
 
+/**
+ * Draws a room at most once a frame, and only what has changed of it: so a flood
+ * of messages costs little, and what is read stays in its place.
+ */
 export class Log {
   #box;
   #newer;
+  #older = element('button', 'older', 'Show older messages');
   #context;
+  #room;
+  #rows = new Map(); // message -> {row, before, state, time}: what is drawn of it
+  #frame = 0; // that will draw
+  #quiet = false; // what it draws is no news
+  #stick = true; // at the end, and stays there
   #unseen = 0;
-  #rows = new Map(); // message -> element
 
-  /** @param {{me: string, retry: Function, remove: Function}} context */
+  /** @param {{me: string, retry: Function, remove: Function, older: Function}} context */
   constructor(box, newer, context) {
     this.#box = box;
     this.#newer = newer;
     this.#context = context;
     newer.addEventListener('click', () => this.#toEnd());
+    this.#older.addEventListener('click', () => context.older());
+    // Sizes are asked for where nothing has changed since they were computed.
     box.addEventListener('scroll', () => {
-      if (this.#atEnd()) this.#seen();
+      this.#stick = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END;
+      if (this.#stick) this.#seen();
+      else if (box.scrollTop < NEAR_START && this.#older.parentNode === box) context.older();
     });
+    new ResizeObserver(() => this.#stick && this.#toEnd()).observe(box);
   }
 
-  /** Shows a room's messages, which are in order, from their end. */
-  show(messages) {
+  /** Whether somebody reads above the end. */
+  get reading() {
+    return !this.#stick;
+  }
+
+  /**
+   * Shows a room from its end.
+   * @param {{messages: object[], more: boolean}} room its messages in order, which
+   *   may change before any change(); whether older ones can be had
+   */
+  show(room) {
+    this.#room = room;
     this.#rows.clear();
     this.#box.replaceChildren();
-    this.#box.ariaBusy = true; // a history is not read out
-    messages.forEach((_, n) => this.#place(messages, n));
-    this.#toEnd();
-    setTimeout(() => {
-      this.#box.ariaBusy = false;
-    });
+    this.#stick = this.#quiet = true;
+    this.#draw();
   }
 
-  /** messages[n] is new, has changed or moved there; all else stays as it is. */
-  put(messages, n, fresh) {
-    const stick = this.#atEnd() || (fresh && messages[n].SenderUUID === this.#context.me);
-    this.#place(messages, n);
-    if (messages[n + 1]) this.#place(messages, n + 1);
-    if (stick) {
-      this.#toEnd();
-      return;
+  /** The room has changed, perhaps by a fresh message. */
+  change(fresh) {
+    if (fresh?.SenderUUID === this.#context.me) this.#stick = true;
+    else if (fresh && !this.#stick) this.#unseen += 1;
+    this.#frame ||= requestAnimationFrame(() => this.#draw());
+  }
+
+  /** It has older messages, which are no news. */
+  grown() {
+    this.#quiet = true;
+    this.change();
+  }
+
+  #draw() {
+    const box = this.#box;
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    const { messages, more } = this.#room;
+    const anchor = this.#stick ? null : [...box.querySelectorAll('.message, .gap')].find((e) => e.offsetTop + e.offsetHeight > box.scrollTop);
+    const from = anchor?.offsetTop;
+    if (this.#quiet) box.ariaBusy = true;
+    const present = new Set(messages);
+    for (const [message, { row }] of this.#rows) {
+      if (present.has(message)) continue;
+      row.remove();
+      this.#rows.delete(message);
     }
-    if (fresh) this.#unseen += 1;
+    const focused = document.activeElement === this.#older;
+    this.#older.remove();
+    let next = box.firstChild;
+    let before;
+    for (const message of messages) {
+      const row = this.#row(message, before);
+      if (row === next) next = row.nextSibling;
+      else box.insertBefore(row, next);
+      if (!message.gap) before = message;
+    }
+    const gap = messages.findLast((m) => m.gap);
+    if (more && gap) this.#rows.get(gap).row.append(this.#older);
+    else if (more && before) box.prepend(this.#older);
+    if (focused) (more ? this.#older : box).focus({ preventScroll: true });
+    if (this.#stick) this.#toEnd();
+    else if (anchor) box.scrollTop += anchor.offsetTop - from;
     this.#newer.textContent = `↓ ${this.#unseen} new`;
     this.#newer.hidden = this.#unseen === 0;
+    if (this.#quiet) setTimeout(() => (box.ariaBusy = false));
+    this.#quiet = false;
   }
 
-  /** A message was at messages[n] and is no more. */
-  drop(messages, n, message) {
-    this.#rows.get(message)?.remove();
-    this.#rows.delete(message);
-    if (messages[n]) this.#place(messages, n);
-  }
-
-  #place(messages, n) {
-    const message = messages[n];
-    const before = messages[n - 1]?.gap ? messages[n - 2] : messages[n - 1];
-    const row = this.#rows.get(message) ?? this.#make(message);
-    const next = this.#rows.get(messages[n + 1]) ?? null;
-    if (!row.parentNode || row.nextSibling !== next) this.#box.insertBefore(row, next);
+  /** A message's row, as it is behind the one before. */
+  #row(message, before) {
+    const { state, CreatedAt: time } = message;
+    const old = this.#rows.get(message);
+    const row = old?.row ?? this.#make(message);
+    if (old && (message.gap || (old.before === before && old.state === state && old.time === time))) return row;
+    this.#rows.set(message, { row, before, state, time });
     if (!message.gap) this.#refresh(row, message, before);
+    return row;
   }
 
   #make(message) {
     const row = element('div');
-    this.#rows.set(message, row);
     if (message.gap) {
-      row.append(element('p', 'gap', 'Messages are missing here: they were not kept long enough.'));
+      row.append(element('p', 'gap', 'Messages are missing here: not all were kept.'));
       return row;
     }
     const mine = message.SenderUUID === this.#context.me;
@@ -136,12 +186,8 @@ export class Log {
     return status;
   }
 
-  #atEnd() {
-    const { scrollHeight, scrollTop, clientHeight } = this.#box;
-    return scrollHeight - scrollTop - clientHeight < NEAR_END;
-  }
-
   #toEnd() {
+    this.#stick = true;
     this.#box.scrollTop = this.#box.scrollHeight;
     this.#seen();
   }
