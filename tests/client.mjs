@@ -8,7 +8,7 @@ import { Palaver } from '../www/palaver.js';
 import { startRedis, startResponder, startBridge, startNginx, stop, post, ok, is, until, end, top, work } from './lib.mjs';
 import { Net } from './lib-net.mjs';
 
-const SIZE = 40 * 1024; // bytes of the page and the library, without comments
+const SIZE = 44 * 1024; // bytes of the page and the library, without comments
 const page = readdirSync(`${top}/www`).filter((f) => /\.(js|css|html)$/.test(f)).map((f) => readFileSync(`${top}/www/${f}`, 'utf8')).join('');
 const bytes = Buffer.byteLength(page.replace(/\/\*.*?\*\/\s*|(?<!:)\/\/[^\n]*|<!--.*?-->/gs, ''));
 ok(bytes < SIZE, `the page is small: ${bytes} bytes without comments, ${Buffer.byteLength(page)} with them`);
@@ -46,7 +46,12 @@ class Person {
     p.net = await Net.before(to);
     p.net.ways = ways;
     p.chat = new Palaver({
-      url: `${p.net.url.replace('http', 'ws')}/ws`, base: `${p.net.url}/api/`, WebSocket,
+      url: `${p.net.url.replace('http', 'ws')}/ws`, base: `${p.net.url}/api/`,
+      WebSocket: class extends WebSocket {
+        send(frame) {
+          super.send(p.spoil ? p.spoil(frame) : frame);
+        }
+      },
       fetch: async (where, what) => {
         const type = where.replace(/.*\//, '');
         p.asked.push(type);
@@ -59,8 +64,8 @@ class Person {
         return reply;
       },
     });
-    for (const type of ['state', 'authorized', 'signedOut', 'joined', 'message', 'gap']) {
-      p.chat.addEventListener(type, (e) => p.told.push({ type, ...e.detail }));
+    for (const type of ['state', 'authorized', 'signedOut', 'joined', 'message', 'gap', 'channelRead']) {
+      p.chat.addEventListener(type, (e) => p.told.push({ ...e.detail, type }));
     }
     return p;
   }
@@ -154,6 +159,21 @@ for (const p of [ann, bob]) {
   is(p.told.filter((e) => e.type === 'gap' || e.type === 'message').map((e) => e.Message ?? `gap ${e.id}`).join(), ['gap ', ...some.slice(-3)].join(), 'where the history was too short a gap is told, then the newest');
 }
 bob.net.ways = 'open';
+let climbing;
+bob.spoil = (frame) => {
+  if (climbing || !frame.includes('"signIn"')) return frame;
+  climbing = bob.chat.send('', 'while it climbs');
+  return frame.replace('"type":"signIn"', '"type":"nothing"');
+};
+await until('the climb', () => {
+  bob.chat.retry();
+  return climbing;
+}, 60000);
+is(typeof (await climbing).seq, 'number', 'what is sent while a WebSocket that fails is tried for a long-poll comes through');
+const other = await (await Person.open()).signIn('bob');
+await bob.chat.request('channelRead', { recipientUUID: '', seq: 1 });
+is((await until('it', () => other.all('channelRead')[0])).id, '', 'what is read is told to the other sessions, with its channel');
+other.chat.close();
 const hotel = await Person.open('portal');
 const arrives = hotel.signIn('guest');
 await until('tries', () => hotel.asked.filter((a) => a === 'health').length > 1);

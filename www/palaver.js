@@ -293,7 +293,7 @@ export class Palaver extends EventTarget {
     const kind = type === 'sys' ? what.type : type;
     if (type === 'sys') what = what[kind];
     const notice = kind === 'channelJoin' || kind === 'channelLeave';
-    const id = notice ? this.#id(what.channel, what.recipientUUID, userUUID) : undefined;
+    const id = notice || kind === 'channelRead' ? this.#id(what.channel, what.recipientUUID, userUUID ?? this.user?.userUUID) : undefined;
     const at = notice ? this.#channels.get(id)?.at : this.#at;
     if (cursor && at) at[notice ? 'notice' : kind.startsWith('sign') ? 'sys' : 'user'] = cursor;
     this.#emit(kind === 'channelLeave' ? 'leave' : type, { ...what, type: kind, id, user, userUUID });
@@ -359,8 +359,10 @@ export class Palaver extends EventTarget {
       this.#climb = CLIMB_FIRST;
     }, STEADY);
     if (t.polls) this.#climbLater();
-    if (this.#key) this.#resume(t);
-    else this.#setState(LIVE);
+    if (this.#key) {
+      if (this.#state === LIVE) this.#state = 'connecting'; // requests wait until it is signed in
+      this.#resume(t);
+    } else this.#setState(LIVE);
   }
 
   #climbLater() {
