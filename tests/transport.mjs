@@ -174,17 +174,20 @@ is(await ann.page.locator('.gap').count(), 0, 'no gap is told');
 
 ann.net.cut();
 await ann.tells(/Not connected/);
-for (let n = 0; n < 10; n += 1) await says(`lost ${n}`);
-redis('ltrim', 'palaver:{g}:l', '-3', '-1');
+for (let n = 0; n < 70; n += 1) await says(`lost ${n}`);
+redis('ltrim', 'palaver:{g}:l', '-60', '-1');
 await ann.net.mend();
 await ann.page.getByText('Retry now').click();
-await ann.has('lost 9');
-const around = await ann.page.evaluate(() => {
+await ann.has('lost 69');
+const around = () => ann.page.evaluate(() => {
   const gap = document.querySelector('.gap').parentNode;
-  return [gap.previousSibling, gap.nextSibling].map((e) => e.querySelector('.text').textContent);
+  return [gap.previousSibling, gap.nextSibling].map((e) => e.querySelector('.text').textContent).join();
 });
-is(around.join(), 'from the dark 2,lost 7', 'a gap that cannot be closed is marked where it is');
+is(await around(), 'from the dark 2,lost 20', 'a gap that cannot be closed is marked where it is, before the newest 50');
 await ann.shot('gap');
+await ann.page.locator('.older').click();
+await until('the end', async () => (await ann.page.locator('.older').count()) === 0);
+is(await around(), 'from the dark 2,lost 10', 'and can be made as small as the history allows');
 await ann.say('on it goes');
 await ann.has('on it goes');
 

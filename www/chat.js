@@ -6,6 +6,7 @@ import { Log, element } from './log.js';
 const STORE = `palaver:${location.pathname}`;
 const USERS_AGAIN = 1500; // ms to gather news before people are asked for
 const USERS_LATER = 20000; // ms, when that failed
+const READ_WITHIN = 1000; // ms to gather what is read
 const SHOW_WITHIN = 100; // ms to gather what changes the list of rooms
 const PAGE = 50; // older messages loaded at a time
 const KEEP = 1000; // messages of a room, but where older ones are read
@@ -22,7 +23,7 @@ const log = new Log($('log'), $('newer'), {
   older: () => loadOlder(current),
 });
 const rooms = new Map(); // '' or a user's UUID -> what room() makes
-let people = []; // as users gives them
+let people = []; // as users gives them, and those that one has talked with
 let here = 0; // how many of them are in general
 let current = '';
 let signingUp = false;
@@ -48,7 +49,7 @@ function store(change) {
 // parts: of the history, between gaps. more: whether the last one has older
 // messages than these.
 function room(id) {
-  if (!rooms.has(id)) rooms.set(id, { messages: [], parts: 0, more: false, loading: false, joined: false, unread: 0, draft: '' });
+  if (!rooms.has(id)) rooms.set(id, { messages: [], parts: 0, more: false, loading: false, joined: false, unread: 0, reading: 0, draft: load().drafts?.[id] ?? '' });
   return rooms.get(id);
 }
 
@@ -116,6 +117,7 @@ async function enter() {
   $('chat').hidden = false;
   await refreshPeople();
   join('');
+  $('text').value = room('').draft;
   open(load().room ?? '');
 }
 
@@ -123,7 +125,8 @@ function leaveAll() {
   rooms.clear();
   people = [];
   current = '';
-  store({ key: undefined, room: undefined });
+  $('text').value = '';
+  store({ key: undefined, room: undefined, drafts: undefined });
   showEntry();
 }
 
@@ -133,8 +136,11 @@ async function refreshPeople() {
   clearTimeout(usersTimer);
   usersTimer = 0;
   try {
-    people = (await chat.users({ limit: 1000 })).users;
+    const { users } = await chat.users({ limit: 1000 });
+    const { channels } = await chat.request('channels', { limit: 200 });
     here = (await chat.users({ recipientUUID: '', limit: 0 })).total;
+    people = [...users, ...channels.map((c) => c.User).filter((p) => p && !users.some((u) => u.UUID === p.UUID))];
+    for (const { User, recipientUUID: id, seq, readSeq } of channels) if (User && !room(id).joined) room(id).unread = seq - readSeq;
   } catch {
     if (chat.user) refreshPeopleSoon(USERS_LATER);
     return;
@@ -187,6 +193,19 @@ function showRoomsSoon() {
   roomsTimer ||= setTimeout(showRooms, SHOW_WITHIN);
 }
 
+/** The current room is read; of a private one the server is told. */
+function read() {
+  const id = current;
+  const r = room(id);
+  r.unread = 0;
+  if (!id) return; // all who are here would tell it of each message
+  r.reading ||= setTimeout(() => {
+    r.reading = 0;
+    const seq = r.messages.findLast((m) => m.seq)?.seq;
+    if (seq && rooms.get(id) === r) chat.request('channelRead', { recipientUUID: id, seq }).catch(() => {});
+  }, READ_WITHIN);
+}
+
 function join(id) {
   room(id).joined = true;
   chat.join(id).catch(() => {
@@ -200,7 +219,7 @@ function open(id) {
   current = id;
   store({ room: id });
   const r = room(id);
-  r.unread = 0;
+  read();
   $('text').value = r.draft;
   $('room-name').textContent = id ? people.find((p) => p.UUID === id).Username : 'General';
   closeMenu();
@@ -284,6 +303,12 @@ function send(event) {
   });
 }
 
+/** What is written and not sent survives the page. */
+function saveDrafts() {
+  room(current).draft = $('text').value;
+  store({ drafts: { ...load().drafts, ...Object.fromEntries(Array.from(rooms, ([id, { draft }]) => [id, draft || undefined])) } });
+}
+
 function grow() {
   $('text').style.height = 'auto';
   $('text').style.height = `${$('text').scrollHeight + 2}px`;
@@ -309,8 +334,9 @@ on('gap', ({ id }) => {
 });
 on('message', (message) => {
   const id = chat.channelOf(message);
-  if (!take(id, { ...message, state: 'sent' }, true) || (id === current && !document.hidden)) return;
-  if (message.SenderUUID !== chat.user.userUUID) room(id).unread += 1;
+  const fresh = take(id, { ...message, state: 'sent' }, true);
+  if (id === current && !document.hidden) return read();
+  if (fresh && message.SenderUUID !== chat.user.userUUID) room(id).unread += 1;
   showRoomsSoon();
 });
 on('sys', ({ type, after, SenderUUID }) => {
@@ -319,6 +345,11 @@ on('sys', ({ type, after, SenderUUID }) => {
     if (people.some((p) => p.UUID === SenderUUID)) showRooms();
     else refreshPeopleSoon();
   } else if (type !== 'channelMessage') refreshPeopleSoon(after * 1000 || USERS_AGAIN);
+});
+on('channelRead', ({ id, seq }) => {
+  const r = rooms.get(id);
+  if (r) r.unread = r.messages.filter((m) => m.seq > seq && m.SenderUUID !== chat.user.userUUID).length;
+  showRoomsSoon();
 });
 on('leave', () => refreshPeopleSoon());
 
@@ -372,9 +403,10 @@ when('text', 'keydown', (event) => {
   if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) send(event);
 });
 document.addEventListener('visibilitychange', () => {
-  if (document.hidden || $('chat').hidden) return;
-  room(current).unread = 0;
-  showRooms();
+  if ($('chat').hidden) return;
+  if (document.hidden) saveDrafts();
+  else read();
+  showRoomsSoon();
 });
 
 const { key } = load();
