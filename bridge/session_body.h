@@ -173,7 +173,8 @@ void session_flood_init(struct sessions *t, uv_loop_t *loop);
 /* Counts what is held of what it has sent. It, or others, are closed and
  * dropped where that is too much in all: look at the state behind. */
 void session_received(struct session *s);
-/* Nothing is held of it any more. */
+/* Nothing is held of it any more; or a whole message has come, and others go
+ * before it when session_received counts it again. */
 void session_received_none(struct session *s);
 
 /* ---- session_slow.c ---- */

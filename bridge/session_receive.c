@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What is held of what sessions send: messages that are not complete, and
  * requests that wait or run. Of each it is bounded: reading from it stops. In
- * all it is bounded by receive_memory: beyond it whose bytes have been there
- * longest goes first, so that those whose messages come at once outlive one who
- * never ends his. */
+ * all it is bounded by receive_memory: beyond it goes first who has ended no
+ * message for longest, so that those whose messages come at once, even if one
+ * always waits, outlive one who never ends his. */
 #include "session_body.h"
 
 #include "clock.h"

@@ -289,6 +289,7 @@ session_request(struct session *s, struct span message, bool text)
 	s->last = &w->next;
 	s->nwaiting++;
 	s->waiting_bytes += w->n;
+	session_received_none(s); /* it is counted again at once, as the last */
 	session_read(s);
 	session_run_next(s);
 }

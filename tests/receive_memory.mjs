@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: MIT
-// What is held of messages that never end is bounded in all: whose bytes have
-// been there longest goes first, and others notice nothing.
+// What is held of messages that never end is bounded in all: who has ended none
+// for longest goes first, and others notice nothing.
 import { readFileSync } from 'node:fs';
 import { startRedis, startBridge, Client, ok, is, until, end, work } from './lib.mjs';
 import { Wire, frame, TEXT } from './wire.mjs';
 
 const HOLDERS = 100;
 const HELD = 40000; // bytes that each begins to send, of 60000
+const WAITING = 3; // requests of one who asks on and on
 const MEMORY = 1024 * 1024;
 const MOST = Math.floor(MEMORY / HELD); // who stay, at most
 
 await startRedis();
-const bridge = await startBridge('bridge', { PALAVER_RECEIVE_MEMORY: String(MEMORY), PALAVER_REQUEST_RATE: '0' });
+const bridge = await startBridge('bridge', { PALAVER_RECEIVE_MEMORY: String(MEMORY), PALAVER_REQUEST_RATE: '0', PALAVER_SIGN_IN_RATE: '0', PALAVER_PASSWORD_COST: 'interactive' });
 const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${bridge.pid}/status`, 'utf8'))[1]);
 const message = frame(TEXT, 'x'.repeat(60000));
 
 const honest = await Client.open(`ws+unix://${work}/bridge.sock:/ws`);
 await honest.ask({ type: 'signIn', signIn: { username: 'ann', password: 'a password' } }, 'authorized');
-const holders = [];
+let holders = [];
 for (let n = 0; n < HOLDERS; n += 1) holders.push(await Wire.open(`${work}/bridge.sock`));
 const before = rss();
 for (const w of holders) {
@@ -38,9 +39,23 @@ holders.at(-1).send(message.subarray(HELD));
 await holders.at(-1).until('an answer', () => holders.at(-1).frames.length);
 ok(String(holders.at(-1).frames[0]?.data).includes('"code":1'), 'a message that does end is taken');
 for (const w of holders) w.drop();
-for (let n = 0; n < 50; n += 1) {
-  const { error } = await honest.ask({ type: 'channelMessage', id: `${n}`, channelMessage: { message: 'x'.repeat(60000) } }, 'error');
-  if (error.code !== 3) throw new Error(JSON.stringify(error));
+
+// Of one who asks on and on something always waits: an answer takes as long as a
+// password is hashed.
+const busy = await Wire.open(`${work}/bridge.sock`);
+const ask = () => busy.send(frame(TEXT, JSON.stringify({ type: 'signIn', signIn: { username: 'ann', password: 'a wrong one' } })));
+for (let n = 0; n < WAITING; n += 1) ask();
+holders = [];
+for (let n = 0; n < MOST; n += 1) {
+  const w = await Wire.open(`${work}/bridge.sock`);
+  w.send(message.subarray(0, HELD));
+  holders.push(w);
+  await busy.until('an answer', () => busy.frames.length > n);
+  ask();
 }
-ok(!honest.code, 'and one who sends much, but ends it, is never one of them');
+await until('the oldest to go', () => holders[0].ended || busy.ended);
+await busy.until('the answers', () => busy.frames.length === MOST + WAITING);
+ok(!busy.ended && busy.frames.every((f) => String(f.data).includes('"error"')), 'one who ends his messages is never one of them, even if one always waits');
+for (const w of holders) w.drop();
+busy.drop();
 await end('bridge');
