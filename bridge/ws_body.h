@@ -72,7 +72,7 @@ struct ws_common *ws_common_of(const struct ws_conn *c);
 
 /* c has been accepted. */
 void ws_conn_begin(struct ws_common *w, struct ws_conn *c);
-/* c has a session, or none any more. */
+/* c has a session from now on. */
 void ws_conn_set_session(struct ws_common *w, struct ws_conn *c, void *session);
 /* n bytes have come; they are changed. */
 void ws_conn_readable(struct ws_common *w, struct ws_conn *c, char *in,
@@ -87,7 +87,8 @@ void ws_conn_end(struct ws_common *w, struct ws_conn *c);
 
 /* ---- ws_strangers.c ---- */
 
-/* c has no session; older strangers may have to go for it. */
+/* c has no session; older strangers may have to go for it. Fine when it is one
+ * already. */
 void ws_stranger_add(struct ws_common *w, struct ws_conn *c);
 /* It has one, or is gone; fine when it was none. */
 void ws_stranger_remove(struct ws_common *w, struct ws_conn *c);

@@ -199,10 +199,7 @@ void
 ws_conn_set_session(struct ws_common *w, struct ws_conn *c, void *session)
 {
 	c->session = session;
-	if (session == NULL)
-		ws_stranger_add(w, c);
-	else
-		ws_stranger_remove(w, c);
+	ws_stranger_remove(w, c);
 }
 
 static void
@@ -210,10 +207,9 @@ tell_closed(struct ws_common *w, struct ws_conn *c)
 {
 	void *session = c->session;
 
-	if (session == NULL)
-		return;
-	ws_conn_set_session(w, c, NULL);
-	w->handler.on_close(session);
+	c->session = NULL;
+	if (session != NULL)
+		w->handler.on_close(session);
 }
 
 /* All has gone. As long as it had not, the session kept account of it. */
@@ -221,6 +217,7 @@ static void
 shut(struct ws_common *w, struct ws_conn *c)
 {
 	tell_closed(w, c);
+	ws_stranger_add(w, c);
 	shutdown(c->descriptor, SHUT_WR);
 }
 

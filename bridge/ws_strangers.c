@@ -20,6 +20,8 @@ ws_stranger_remove(struct ws_common *w, struct ws_conn *c)
 void
 ws_stranger_add(struct ws_common *w, struct ws_conn *c)
 {
+	if (c->stranger_link != NULL)
+		return;
 	c->stranger_link = w->strangers_end;
 	c->stranger_next = NULL;
 	*w->strangers_end = c;
