@@ -288,7 +288,7 @@ for (const [, code, status, meaning] of source('error.c').matchAll(/\{ (\d+), (\
 // A setting in the document has the value that it comes with, and all are in the sample and in the manual.
 const sample = readFileSync(`${top}/conf/palaver.conf`, 'utf8');
 const manual = readFileSync(`${top}/conf/palaver.conf.5`, 'utf8');
-for (const [, name, preset] of source('conf.c').matchAll(/\{ "(\w+)", KIND_\w+, AT\(\w+\), "([^"]*)"/g)) {
+for (const [, name, preset] of source('conf_table.c').matchAll(/\{ "(\w+)", KIND_\w+, AT\(\w+\), "([^"]*)"/g)) {
   const row = rows.find((r) => r[0] === `\`${name}\`` && r.length === 3);
   if (row) is(row[1], preset, `${name} comes as ${preset}`);
   const said = manual.split('.It Cm ').find((part) => part.startsWith(`${name}\n`)) ?? '';

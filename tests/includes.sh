@@ -9,7 +9,7 @@ count=0 bad=0
 # The layers of common/, lowest first: the one place that says so.
 layers='span buf clock limit log uuid peer
 error utf8 msg frame origin access_key names
-conf scope event socket_file poll
+conf conf_body conf_table conf_value conf_redis scope event socket_file poll
 script reply link store call feed hashing reaper
 op op_table op_authorized op_guess command op_password op_sign_in op_sign_out op_users op_channel_join op_channel_leave op_channel_message op_channel_messages op_channel_read op_channels op_events run'
 
@@ -62,7 +62,7 @@ only libwebsockets libwebsockets bridge/ws.c
 only json-c json-c common/msg.c
 only hiredis hiredis common/link.h common/link.c common/reply.h common/reply.c common/store.c common/feed.c
 only libuuid 'uuid/' common/uuid.c
-only libsodium sodium common/access_key.c common/conf.c common/hashing.c common/names.c common/run.c
+only libsodium sodium common/access_key.c common/conf.c common/conf_redis.c common/hashing.c common/names.c common/run.c
 missing=$(for f in $(git ls-files | grep -vE '\.(json|png|5|8)$|^\.gitignore$|^\.ci/|^tests/fuzz/corpus/' ; true); do
 	head -n 8 "$f" | grep -q 'SPDX-License-Identifier: MIT' || echo "$f"
 done)

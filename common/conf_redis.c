@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include "conf_body.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* RFC 3986, section 2.1; a % that begins no escape stands for itself. NULL
+ * without memory or when it holds an escaped NUL. */
+static char *
+percent_decoded(const char *from, size_t n)
+{
+	char *out = malloc(n + 1), *at = out;
+
+	for (size_t i = 0; out != NULL && i < n; i++) {
+		char hex[3] = { 0 };
+
+		if (from[i] == '%' && i + 2 < n &&
+		    strspn(from + i + 1, "0123456789abcdefABCDEF") >= 2) {
+			memcpy(hex, from + i + 1, 2);
+			*at++ = (char)strtoul(hex, NULL, 16);
+			i += 2;
+		} else {
+			*at++ = from[i];
+		}
+	}
+	if (out == NULL)
+		return NULL;
+	*at = '\0';
+	if (strlen(out) == (size_t)(at - out))
+		return out;
+	sodium_memzero(out, n + 1);
+	free(out);
+	return NULL;
+}
+
+void
+conf_wipe(char **secret)
+{
+	if (*secret != NULL)
+		sodium_memzero(*secret, strlen(*secret));
+	free(*secret);
+	*secret = NULL;
+}
+
+void
+conf_redis_clear(struct redis_address *r)
+{
+	free(r->host);
+	free(r->path);
+	free(r->user);
+	conf_wipe(&r->password);
+	*r = (struct redis_address){ 0 };
+}
+
+bool
+conf_host_port(struct redis_address *r, const char *s, size_t n)
+{
+	const char *colon = memrchr(s, ':', n), *end = s + n;
+	unsigned port = 6379;
+	char text[8] = "";
+
+	if (colon != NULL && memchr(colon, ']', (size_t)(end - colon)) == NULL) {
+		if (end - colon - 1 >= (long)sizeof(text) || colon == end - 1)
+			return false;
+		memcpy(text, colon + 1, (size_t)(end - colon - 1));
+		if (!conf_number(text, 10, 1, 65535, &port))
+			return false;
+		end = colon;
+	}
+	if (end - s >= 2 && *s == '[' && end[-1] == ']') {
+		s++;
+		end--;
+	} else if (strcspn(s, "[]:") < (size_t)(end - s)) {
+		return false;
+	}
+	r->port = (int)port;
+	r->host = end == s ? strdup("127.0.0.1") :
+	    strndup(s, (size_t)(end - s));
+	return r->host != NULL;
+}
+
+const char *
+conf_redis(struct redis_address *r, const char *s)
+{
+	static const char usage[] = "must be redis://[user:password@]host:port"
+	    "[/db] or unix:/path[?db=N]";
+	const char *at, *slash, *colon, *query;
+	unsigned db = 0;
+
+	conf_redis_clear(r);
+	if (strncmp(s, "rediss://", 9) == 0)
+		return "no TLS here: let stunnel make the TLS connection and"
+		    " name its address instead";
+	if (strncmp(s, "unix:", 5) == 0) {
+		s += 5;
+		query = strchr(s, '?');
+		if (query != NULL && (strncmp(query, "?db=", 4) != 0 ||
+		    !conf_number(query + 4, 10, 0, 65535, &db)))
+			return usage;
+		if (*s != '/')
+			return usage;
+		r->path = strndup(s, query == NULL ? strlen(s) :
+		    (size_t)(query - s));
+		r->db = (int)db;
+		return r->path == NULL ? "out of memory" : NULL;
+	}
+	if (strncmp(s, "redis://", 8) != 0)
+		return usage;
+	s += 8;
+	at = strrchr(s, '@');
+	if (at != NULL) {
+		colon = memchr(s, ':', (size_t)(at - s));
+		if (colon == NULL)
+			return usage;
+		r->password = percent_decoded(colon + 1,
+		    (size_t)(at - colon - 1));
+		if (colon > s)
+			r->user = percent_decoded(s, (size_t)(colon - s));
+		if (r->password == NULL || (colon > s && r->user == NULL))
+			return usage;
+		s = at + 1;
+	}
+	slash = strchr(s, '/');
+	if (slash != NULL && slash[1] != '\0' &&
+	    !conf_number(slash + 1, 10, 0, 65535, &db))
+		return usage;
+	r->db = (int)db;
+	return conf_host_port(r, s, slash == NULL ? strlen(s) :
+	    (size_t)(slash - s)) ? NULL : usage;
+}
