@@ -52,7 +52,10 @@ read_join(struct command *c, const struct span *v, size_t n)
 	struct effect *e = &c->effect;
 
 	e->kind = EFFECT_JOINED;
-	return n == 6 && uuid_read(v[0], e->user) && read_channel(e, v[1]) &&
+	if (n != 7)
+		return false;
+	buf_span(&c->own, v[6]);
+	return uuid_read(v[0], e->user) && read_channel(e, v[1]) &&
 	    op_read_place(v[2], v[3], &e->places[0]) &&
 	    op_read_place(v[4], v[5], &e->places[1]);
 }

@@ -4,6 +4,7 @@
  *
  *   attach SESSION KEY-HASH and what a grant gives (op_authorized)
  *   join   SESSION USER CHANNEL EPOCH SEQ EPOCH SEQ   messages, notices
+ *          OWN                                        sys frame, or empty
  *   leave  SESSION USER CHANNEL
  *   out    SESSION USER
  *   key    SESSION USER KEY-HASH MS                   how long it lives
@@ -19,7 +20,7 @@ struct command {
 	bool attach;           /* it is for a session that is nobody's; any
 				* other is for one of effect.user */
 	struct effect effect;  /* what it changes for the session */
-	struct buf reply, own; /* attach: frames for the session */
+	struct buf reply, own; /* frames for the session; may be empty */
 };
 
 /* Whose it is; false when it is no command. */

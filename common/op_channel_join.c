@@ -11,7 +11,7 @@
 
 enum { /* words of the answer */
 	A_UUID = 1, A_EPOCH, A_SEQ, A_NOTICE_EPOCH, A_NOTICE_SEQ, A_RECOVERED,
-	A_MORE, A_TOTAL, A_USERS, A_FIRST
+	A_MORE, A_OWN, A_TOTAL, A_USERS, A_FIRST
 };
 #define USER_WORDS 2 /* member of users, on line */
 
@@ -67,6 +67,7 @@ render(struct request *q, const struct answer *a)
 	users = strtoul(a->v[A_USERS].p, NULL, 10);
 	if (users > (a->n - A_FIRST) / USER_WORDS)
 		return op_fail(q, ERR_FAULT, NULL);
+	buf_span(&q->own, a->v[A_OWN]);
 	e->kind = EFFECT_JOINED;
 	e->channel = q->channel;
 	snprintf(e->user, sizeof(e->user), "%s", q->actor.user);

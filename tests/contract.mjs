@@ -247,15 +247,27 @@ ok(raw(ann) && raw(ann) === raw(ann2) && raw(ann) === raw(bob2), 'the same bytes
 const carol = await signed('carol');
 const carol2 = await signed('carol');
 await since(ann);
-await carol.ask(join({ channel: 'room' }));
+const { cursor: before } = (await carol.ask(join({ channel: 'room' }))).channelJoin;
 const told = (await since(ann)).filter((f) => f.userUUID);
 same([names(told), told[0]?.userUUID, told[0]?.user.Username], ['sys channelJoin', carol.uuid, 'carol'], 'the first session joins');
 await since(carol2);
 carol2.send(join({ channel: 'room' }));
 is(names(await since(ann)), '', 'the second one silently');
-is(names(await since(carol2)), 'channelJoin', 'it gets the reply and no notice itself');
+const second = await since(carol2);
+same([names(second), second[1]?.userUUID, second[1]?.sys.channelJoin, second[1]?.cursor], ['channelJoin sys channelJoin', carol.uuid, { recipientUUID: '', channel: 'room' }, undefined], 'it gets a notice of its own behind the reply');
+await since(carol);
 same((await carol.ask(join({ channel: 'room' }))).channelJoin.total, 3, 'joining again gives the whole reply');
 is(names(await since(ann)), '', 'and nobody hears of it');
+is(names(await since(carol)), 'channelJoin', 'it gets the reply only');
+for (const [where, place, cursor] of [['behind', told[0].cursor, undefined], ['before', before, told[0].cursor]]) {
+  const resumed = await signed('carol');
+  await since(resumed);
+  resumed.send(join({ channel: 'room', since: place }));
+  const got = await since(resumed);
+  same([names(got), got[1]?.userUUID, got[1]?.cursor], ['channelJoin sys channelJoin', carol.uuid, cursor], `who resumes ${where} the user's join gets a notice once`);
+  await resumed.ask({ type: 'channelLeave', channelLeave: { channel: 'room' } });
+}
+await since(ann);
 await carol.ask({ type: 'channelLeave', channelLeave: { channel: 'room' } });
 is(names(await since(ann)), '', 'a session leaves while another stays: silently');
 await ann.ask(message('still there?', { channel: 'room' }));
@@ -337,6 +349,6 @@ const all = everybody.flatMap((c) => c.raw.map((text) => ({ c, text })));
 ok(!all.some(({ text }) => text.includes(PASSWORD) || text.includes('not the password')), 'no frame holds a password');
 ok(!all.some(({ text }) => !text.startsWith('{"type":"authorized"') && everybody.some((c) => c.key && text.includes(c.key))), 'no frame but authorized holds a key');
 ok(!all.some(({ text }) => /^\{"type":"(sys|channel)/.test(text) && everybody.some((c) => text.includes(c.session))), 'no event names a session');
-ok(all.every(({ text }) => !/^\{"type":"(channelMessage|sys)"/.test(text) || text.includes('"cursor":"') || text.includes('"sys":{"type":"signIn"')), 'what comes out of a log has a cursor');
+ok(all.every(({ text }) => !/^\{"type":"(channelMessage|sys)"/.test(text) || text.includes('"cursor":"') || /"sys":{"type":"(signIn|channelJoin)"/.test(text)), 'what comes out of a log has a cursor');
 
 await end('responder', 'bridge');

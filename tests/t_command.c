@@ -45,10 +45,15 @@ test_commands(void)
 	    "\",\"expiresAt\":\"2027-01-15T08:00:00Z\",\"created\":true,"
 	    "\"cursor\":\"sys:e1:7,u:" ANN ":e2:9\",\"recovered\":true}}") &&
 	    span_is(buf_peek(&c.own), OWN), "its frames, without a key");
-	ok(reads("join\n" S "\n" ANN "\nc:a\ne\n3\nf\n4\n" CURSOR) &&
+	ok(reads("join\n" S "\n" ANN "\nc:a\ne\n3\nf\n4\n" OWN "\n"
+	    CURSOR) &&
 	    !c.attach && c.effect.kind == EFFECT_JOINED &&
 	    strcmp(c.effect.channel.text, "c:a") == 0 &&
-	    c.effect.places[0].seq == 3 && c.effect.places[1].seq == 4, "join");
+	    c.effect.places[0].seq == 3 && c.effect.places[1].seq == 4 &&
+	    span_is(buf_peek(&c.own), OWN), "join");
+	ok(reads("join\n" S "\n" ANN "\nc:a\ne\n3\nf\n4\n\n" CURSOR) &&
+	    c.effect.kind == EFFECT_JOINED && c.own.n == 0,
+	    "join of which all are told");
 	ok(reads("leave\n" S "\n" ANN "\ng\n" CURSOR) &&
 	    c.effect.kind == EFFECT_LEFT &&
 	    strcmp(c.effect.channel.text, "g") == 0, "leave");
@@ -68,8 +73,8 @@ test_nonsense(void)
 		"attach\n" S "\n" HASH "\n" ANN "\n" CURSOR,
 		"nosuch\n" S "\n" ANN "\n", "out\n" S "\n", "out\n" S "\nx\n",
 		"out\n" S "\n" ANN "\n\n", "leave\n" S "\n" ANN "\n\n",
-		"join\n" S "\n" ANN "\ng\ne\nx\nf\n4\n",
-		"join\n" S "\n" ANN "\ng\n\n3\nf\n4\n",
+		"join\n" S "\n" ANN "\ng\ne\nx\nf\n4\n\n",
+		"join\n" S "\n" ANN "\ng\n\n3\nf\n4\n\n",
 		"key\n" S "\n" ANN "\nabc\n12\n",
 		"1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n14\n15\n16\n17\n" };
 	char text[] = ATTACH;

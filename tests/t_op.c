@@ -63,6 +63,7 @@ answer(const struct span *v, size_t n)
 	sizeof((const struct span[]){ __VA_ARGS__ }) / sizeof(struct span))
 #define FRAME "{\"type\":\"channelMessage\",\"cursor\":\"g:e:1\"," \
 	"\"channelMessage\":{\"UUID\":\"u\",\"Message\":\"x\"}}"
+#define OWN "{\"type\":\"sys\"}"
 
 static void
 test_users_of_channel(void)
@@ -264,18 +265,19 @@ main(void)
 	ok(begin(VIA_WEBSOCKET, "{\"type\":\"channelJoin\"}") == STEP_CALL &&
 	    arg_is(7, "g"), "general");
 	ok(ANSWER(SPAN("OK"), SPAN(BOB), SPAN("e"), SPAN("1"), SPAN("f"),
-	    SPAN("2"), SPAN("0"), SPAN("0"), SPAN("1"), SPAN("1"),
+	    SPAN("2"), SPAN("0"), SPAN("0"), SPAN(OWN), SPAN("1"), SPAN("1"),
 	    SPAN("ann\n" ANN "\nann"), SPAN("1"), SPAN(FRAME)) == STEP_DONE &&
 	    q.effect.kind == EFFECT_JOINED && q.effect.places[0].seq == 1 &&
-	    q.effect.places[1].seq == 2 &&
+	    q.effect.places[1].seq == 2 && span_is(buf_peek(&q.own), OWN) &&
 	    strstr(q.reply.p, "\"messages\":[{\"UUID\":\"u\"") != NULL,
 	    "channelJoin gives messages and users");
 	ok(begin(VIA_WEBSOCKET, "{\"type\":\"channelJoin\",\"channelJoin\":"
 	    "{\"since\":[\"g:ab:7\",\"g~:ab:9,c:a:cd:1\"]}}") == STEP_CALL &&
 	    arg_is(13, "g ab 7\ng~ ab 9\nc:a cd 1\n"), "with cursors");
 	ok(ANSWER(SPAN("OK"), SPAN(BOB), SPAN("ab"), SPAN("8"), SPAN("ab"),
-	    SPAN("9"), SPAN("1"), SPAN("1"), SPAN("0"), SPAN("0"),
+	    SPAN("9"), SPAN("1"), SPAN("1"), SPAN(""), SPAN("0"), SPAN("0"),
 	    SPAN(FRAME)) == STEP_DONE && q.effect.places[0].seq == 8 &&
+	    q.own.n == 0 &&
 	    strstr(q.reply.p, "\"more\":true,") != NULL &&
 	    strstr(q.reply.p, "\"cursor\":\"g:ab:8,g~:ab:9\","
 	    "\"recovered\":true}}") != NULL, "it is resumed");

@@ -5,8 +5,8 @@
 -- wanted, 15 places (lines of SCOPE EPOCH SEQ)
 -- OK, channel's UUID, epoch and seq from where on the session follows, the same
 -- of the notices (before this join, or their place), '1' when the frames are
--- those after the place, more, total, number of users, (member of users, on
--- line)..., frames
+-- those after the place, more, own sys frame or '', total, number of users,
+-- (member of users, on line)..., frames
 local user, session, bridge, scope = ARGV[4], ARGV[7], ARGV[8], ARGV[9]
 local err = proved(user, ARGV[5], tonumber(ARGV[6]), true)
 if err then
@@ -29,7 +29,7 @@ call('HSETNX', m, 'i', ARGV[12])
 if call('PTTL', m) < SILENT_TTL then
 	call('PEXPIRE', m, SILENT_TTL)
 end
-local ne, ns = resumed(scope .. '~', given)
+local ne, ns, _, newest, oldest = resumed(scope .. '~', given)
 if bridge ~= '' then
 	session_claimed(session, user, name, bridge)
 end
@@ -45,16 +45,21 @@ local frames = {}
 if from <= last then
 	frames = call('LRANGE', key(scope, ':l'), from - first, last - first)
 end
-session_entered(session, user, name, scope, tonumber(ARGV[13]),
+local own = session_entered(session, user, name, scope, tonumber(ARGV[13]),
     e .. ' ' .. last .. ' ' .. ne .. ' ' .. ns)
+if own ~= '' and ns < newest and
+    joined_since(scope, user, ns + 1 - oldest) then
+	own = '' -- the session reads it behind its place
+end
 if bridge == '' then
 	command(call('HGET', SYS .. 's:' .. session, 'b'), 'join', session, user,
-	    scope, e, last, ne, ns)
+	    scope, e, last, ne, ns, own)
 end
 converses(user, scope, call('HGET', m, 't') or micro(), 'NX')
 local rows, total = people(scope, 0, tonumber(ARGV[14]), false)
 local out = { done(bridge), call('HGET', m, 'i'), e, tostring(last), ne, tostring(ns),
-	whole and '1' or '0', more and '1' or '0', tostring(total), tostring(#rows) }
+	whole and '1' or '0', more and '1' or '0', own, tostring(total),
+	tostring(#rows) }
 put_users(out, rows, true)
 for i = 1, #frames do
 	out[#out + 1] = frames[i]

@@ -466,7 +466,29 @@ local function no_channel(scope, to)
 	end
 end
 
--- One more session of user in the channel; tells the others of the first.
+-- What a sys channelJoin of user says behind its cursor.
+local function joining(scope, user, name)
+	return '"userUUID":"' .. user .. '","user":'
+	    .. user_json(user, name, true)
+	    .. ',"sys":{"type":"channelJoin","channelJoin":{"recipientUUID":"'
+	    .. addressed(scope, user) .. '",' .. named(scope) .. '}}}'
+end
+
+-- Whether the channel's notices from that index of their list on, at most
+-- NOTICES and some, have a join of user.
+local function joined_since(scope, user, index)
+	local frames = call('LRANGE', key(scope .. '~', ':l'), index, -1)
+	for i = 1, #frames do
+		if frames[i]:sub(1, 13) == '{"type":"sys"' and
+		    frames[i]:find('"userUUID":"' .. user .. '"', 1, true) then
+			return true
+		end
+	end
+	return false
+end
+
+-- One more session of user in the channel; all there are told of the first.
+-- Returns whether they were.
 local function entered(scope, user, name)
 	local k = key(scope, ':in')
 	local before = call('HGET', k, user)
@@ -479,11 +501,9 @@ local function entered(scope, user, name)
 			call('ZADD', key(scope, ':by'), 0, member_of(user))
 		end
 		notice(scope .. '~', '{"type":"sys","cursor":"',
-		    '","userUUID":"' .. user .. '","user":'
-		    .. user_json(user, name, true)
-		    .. ',"sys":{"type":"channelJoin","channelJoin":{"recipientUUID":"'
-		    .. addressed(scope, user) .. '",' .. named(scope) .. '}}}')
+		    '",' .. joining(scope, user, name))
 	end
+	return not before
 end
 
 local function outside(scope, user)
@@ -614,10 +634,12 @@ end
 -- The session is in the channel from now on; joining again changes nothing.
 -- At most channels, the one joined longest ago gives way. place: epoch and seq
 -- of messages and of notices from where on it follows; a bridge's sessions know.
+-- Returns the sys channelJoin that is for this session alone, where all are told
+-- of nothing, or ''.
 local function session_entered(session, user, name, scope, most, place)
 	local k, field = SYS .. 's:' .. session, 'c:' .. scope
 	if call('HEXISTS', k, field) == 1 then
-		return
+		return ''
 	end
 	if call('HLEN', k) >= most then
 		local fields, n, first, oldest = call('HGETALL', k), 0
@@ -637,7 +659,8 @@ local function session_entered(session, user, name, scope, most, place)
 	call('HSET', k, field, call('HINCRBY', k, 'n', 1)
 	    .. (place and ' ' .. place or ''))
 	session_news(user, session)
-	entered(scope, user, name)
+	return entered(scope, user, name) and ''
+	    or '{"type":"sys",' .. joining(scope, user, name)
 end
 
 -- Keys of user are dead: all bridges are to close the sessions that signed in
