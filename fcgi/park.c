@@ -26,8 +26,7 @@ struct park {
 	struct lot lot;
 	size_t most;
 	uv_timer_t tick, due;
-	struct span *events;            /* scratch */
-	size_t room;
+	struct harvest events;          /* scratch */
 	unsigned ticks;
 	int handles;
 	bool stopping;
@@ -48,34 +47,6 @@ unlink_poll(struct parked *q)
 	}
 }
 
-/* Appends the events that the poll wants, and moves its place. False: they
- * are not all kept. */
-static bool
-gather(struct park *p, const struct topic *t, const struct poll *poll,
-    struct place *place, size_t *n)
-{
-	struct span *grown;
-
-	if (!topic_reaches(t, topic_epoch(span_of(place->epoch)), place->seq))
-		return false;
-	for (; place->seq < t->last; place->seq++) {
-		struct span event = topic_at(t, place->seq + 1);
-
-		if (!poll_wants(poll, event))
-			continue;
-		if (*n == p->room) {
-			grown = realloc(p->events, (p->room + TOPIC_EVENTS) *
-			    sizeof(*grown));
-			if (grown == NULL)
-				return false;
-			p->events = grown;
-			p->room += TOPIC_EVENTS;
-		}
-		p->events[(*n)++] = event;
-	}
-	return true;
-}
-
 /* Takes the poll out and tells why. News that is none for it, such as what
  * speaks to the programs only, moves its places and lets it wait on. */
 static void
@@ -92,20 +63,20 @@ end_poll(struct parked *q, enum park_end why)
 	} else {
 		parked_read(q, &poll, clock_ms());
 	}
-	for (size_t i = 0; i < poll.n && why == PARK_EVENTS; i++)
-		if (!gather(p, q->links[i].topic, &poll,
-		    &poll.scopes[i].place, &n)) {
-			parked_read(q, &poll, clock_ms());
+	if (why == PARK_EVENTS) {
+		if (parked_gather(q, &poll, &p->events,
+		    p->conf->messages_most))
+			n = p->events.n;
+		else
 			why = PARK_AGAIN;
-		}
+	}
 	if (why == PARK_EVENTS && n == 0) {
 		lot_clear_due(&p->lot, q);
 		for (size_t i = 0; i < poll.n; i++)
 			q->links[i].seq = poll.scopes[i].place.seq;
 	} else {
 		unlink_poll(q);
-		p->cb(q->who, why, &poll, p->events,
-		    why == PARK_EVENTS ? n : 0);
+		p->cb(q->who, why, &poll, p->events.v, n);
 		free(q);
 	}
 	poll_clear(&poll);
@@ -404,7 +375,7 @@ park_free(struct park *p)
 	while ((q = lot_overdue(&p->lot, UINT64_MAX)) != NULL)
 		park_remove(p, q->id);
 	topics_free(p->topics);
-	free(p->events);
+	free(p->events.v);
 	uv_close((uv_handle_t *)&p->tick, closed);
 	uv_close((uv_handle_t *)&p->due, closed);
 }

@@ -39,6 +39,49 @@ parked_read(const struct parked *q, struct poll *poll, uint64_t now)
 	}
 }
 
+/* False: not all is kept, or there are more than most, or no memory. */
+static bool
+gather(const struct topic *t, const struct poll *poll, struct place *place,
+    struct harvest *h, size_t most)
+{
+	if (!topic_reaches(t, topic_epoch(span_of(place->epoch)), place->seq))
+		return false;
+	for (; place->seq < t->last; place->seq++) {
+		struct span event = topic_at(t, place->seq + 1), *grown;
+
+		if (!poll_wants(poll, event))
+			continue;
+		if (h->n == most)
+			return false;
+		if (h->n == h->room) {
+			grown = realloc(h->v, (h->room + TOPIC_EVENTS) *
+			    sizeof(*grown));
+			if (grown == NULL)
+				return false;
+			h->v = grown;
+			h->room += TOPIC_EVENTS;
+		}
+		h->v[h->n++] = event;
+	}
+	return true;
+}
+
+bool
+parked_gather(const struct parked *q, struct poll *poll, struct harvest *h,
+    size_t most)
+{
+	h->n = 0;
+	for (size_t i = 0; i < poll->n; i++) {
+		if (gather(q->links[i].topic, poll, &poll->scopes[i].place, h,
+		    most))
+			continue;
+		for (i = 0; i < poll->n; i++)
+			poll->scopes[i].place.seq = q->links[i].seq;
+		return false;
+	}
+	return true;
+}
+
 /* ---- where they stand ---- */
 
 static struct parked **

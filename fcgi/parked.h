@@ -44,6 +44,18 @@ struct parked *parked_new(const struct poll *poll, uint64_t id, uint64_t now);
 /* Fills poll, whose scopes have room, from q; wait is at least 1. */
 void parked_read(const struct parked *q, struct poll *poll, uint64_t now);
 
+/* Events for a poll, which lie in its topics. For use again and again. */
+struct harvest {
+	struct span *v; /* owned */
+	size_t n, room;
+};
+
+/* Collects in h what has come in q's topics and is wanted, at most so many,
+ * and moves the places of poll, which q was read to, behind it. False: not all
+ * that came is kept, or there is more, and poll stays what it was. */
+bool parked_gather(const struct parked *q, struct poll *poll,
+    struct harvest *h, size_t most);
+
 /* now: when it begins (ms). All else zero it is empty. */
 void lot_init(struct lot *l, uint64_t now);
 void lot_add(struct lot *l, struct parked *q);
