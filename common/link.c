@@ -179,6 +179,13 @@ link_wake(struct link *l)
 		uv_timer_start(&l->timer, on_timer, 0, 0);
 }
 
+void
+link_retry(struct link *l)
+{
+	if (l->state == LINK_WAITING)
+		uv_timer_start(&l->timer, on_timer, 0, 0);
+}
+
 /* ---- writing ---- */
 
 static void

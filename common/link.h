@@ -49,6 +49,8 @@ void link_drop(struct link *l);
 void link_rest(struct link *l);
 /* Connects when it rests. */
 void link_wake(struct link *l);
+/* Connects now, unless it is connected or about to be. */
+void link_retry(struct link *l);
 
 #define RESP_WORD_FRAME 32 /* bytes around a word at most */
 /* Writes the head of a command of n words, and a word (RESP). */

@@ -31,6 +31,7 @@ struct actor {
 	char key_hash[KEY_HASH_LEN + 1]; /* "": none */
 	char session[UUID_LEN + 1];      /* "": none */
 	char poll[UUID_LEN + 1]; /* id of a long-poll that asks again; "" */
+	unsigned poll_wait;      /* ms that it may still wait */
 	struct span bridge;   /* incarnation of the bridge; HTTP: empty. Must
 			       * outlive the request. */
 	struct client client; /* from where, for limits */

@@ -31,24 +31,27 @@ static enum step
 build(struct request *q)
 {
 	int64_t wait = q->conf->poll_wait;
+	bool again;
 
 	if (read_session(q) == STEP_ERROR ||
 	    op_read_int(q, "wait", 0, q->conf->poll_wait_most, &wait) ==
 	    STEP_ERROR || op_read_since(q) == STEP_ERROR)
 		return STEP_ERROR;
-	if (q->actor.poll[0] != '\0')
+	again = q->actor.poll[0] != '\0';
+	if (again)
 		memcpy(q->poll.id, q->actor.poll, sizeof(q->poll.id));
 	else
 		uuid_next(q->poll.id);
-	q->poll.wait = (unsigned)wait * 1000;
+	q->poll.wait = again ? q->actor.poll_wait : (unsigned)wait * 1000;
 	q->lease = q->poll.wait + LIMIT_POLL_LEASE_REST;
 	op_call(q, SCRIPT_events);
 	call_str(&q->call, q->actor.session);
 	call_uint(&q->call, q->conf->messages_most);
-	call_str(&q->call, wait > 0 ? q->poll.id : "");
+	call_str(&q->call, q->poll.wait > 0 ? q->poll.id : "");
 	call_uint(&q->call, q->poll.wait);
 	call_uint(&q->call, q->conf->poll_slots);
 	op_call_since(q);
+	call_str(&q->call, again ? "1" : "");
 	/* Thousands may ask at the same time: without these they hold half. */
 	buf_clear(&q->since);
 	msg_free(q->msg);

@@ -173,7 +173,9 @@ op_call(struct request *q, enum script script)
 	buf_str(&proof, q->actor.key_hash);
 	if (q->actor.via == VIA_HTTP && proof.n != 0) {
 		buf_str(&proof, " ");
-		buf_uint(&proof, q->conf->request_rate.count);
+		/* A poll that asks again was charged when it came. */
+		buf_uint(&proof, q->actor.poll[0] != '\0' ? 0 :
+		    q->conf->request_rate.count);
 		buf_str(&proof, " ");
 		buf_uint(&proof, q->conf->request_rate.seconds);
 		buf_str(&proof, " ");

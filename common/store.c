@@ -472,6 +472,15 @@ store_free(struct store *s)
 }
 
 void
+store_retry(struct store *s)
+{
+	if (s->ready)
+		return;
+	s->away = false;
+	link_retry(s->link);
+}
+
+void
 store_rest(struct store *s)
 {
 	if (s->sent.first != NULL || s->waiting.first != NULL)

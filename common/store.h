@@ -45,6 +45,9 @@ bool store_ready(const struct store *s);
 const char *store_sick(const struct store *s);
 /* link_eviction of its connection. */
 const char *store_eviction(const struct store *s);
+/* Redis is back, as another connection shows: it is tried at once, and what is
+ * called meanwhile waits for it, by its timeout. */
+void store_retry(struct store *s);
 /* Closes the connection while nothing is under way; the next call makes it
  * anew. */
 void store_rest(struct store *s);

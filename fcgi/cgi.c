@@ -130,7 +130,7 @@ cgi_new(uv_loop_t *loop, struct service *s, void (*done)(void *arg), void *arg)
 	c->arg = arg;
 	read_body(c);
 	store_on_ready(s->store, on_ready, c);
-	service_answers(s, on_response, c);
+	service_answers(s, on_response, NULL, c);
 	service_serve(s, (struct peer){ .kind = PEER_PARENT }, environ,
 	    buf_peek(&c->body), c->size, 0);
 	return c;

@@ -24,6 +24,13 @@ conn_find(const struct conns *cs, uint64_t id)
 	return c != NULL && c->id == id ? c : NULL;
 }
 
+/* It may have left while Redis was asked. */
+static bool
+is_there(void *arg, uint64_t id)
+{
+	return conn_find(arg, id) != NULL;
+}
+
 static bool
 table_holds(struct conns *cs, size_t fd)
 {
@@ -162,7 +169,7 @@ conns_new(uv_loop_t *loop, struct service *s, bool local,
 		free(cs);
 		return NULL;
 	}
-	service_answers(s, conn_answer, cs);
+	service_answers(s, conn_answer, is_there, cs);
 	return cs;
 }
 

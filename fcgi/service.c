@@ -81,6 +81,11 @@ on_outcome(void *arg, const struct outcome *o)
 		respond(w, o->error, o->retry_after, o->reply);
 		return;
 	}
+	/* Nobody would end the poll of one who left while Redis was asked. */
+	if (s->waits != NULL && !s->waits(s->arg, w->id)) {
+		waiter_free(w);
+		return;
+	}
 	if (!again && o->id.p != NULL)
 		w->id_given = strndup(o->id.p, o->id.n);
 	if (!park_add(s->park, w->id, w, o->poll, w->ticket, w->again))
@@ -96,20 +101,18 @@ ask_again(struct waiter *w, const struct poll *p)
 {
 	struct actor a = { .via = VIA_HTTP };
 	struct msg *m = msg_new("events");
-	struct buf since = { 0 }, wait = { 0 };
+	struct buf since = { 0 };
 	bool ok;
 
 	memcpy(a.user, p->user, sizeof(a.user));
 	memcpy(a.key_hash, p->key_hash, sizeof(a.key_hash));
 	memcpy(a.session, p->session, sizeof(a.session));
 	memcpy(a.poll, p->id, sizeof(a.poll));
+	a.poll_wait = p->wait;
 	poll_cursor(&since, p);
-	buf_fmt(&wait, "%u", (p->wait + 999) / 1000);
-	ok = m != NULL && !since.oom && !wait.oom &&
-	    msg_set(m, SPAN("since"), buf_peek(&since)) &&
-	    msg_set(m, SPAN("wait"), buf_peek(&wait));
+	ok = m != NULL && !since.oom &&
+	    msg_set(m, SPAN("since"), buf_peek(&since));
 	buf_clear(&since);
-	buf_clear(&wait);
 	if (!ok) {
 		msg_free(m);
 		respond_error(w, ERR_FAULT, "");
@@ -129,6 +132,7 @@ on_park(void *who, enum park_end why, const struct poll *p,
 	struct buf text = { 0 };
 
 	if (why == PARK_AGAIN) {
+		store_retry(w->owner->store);
 		ask_again(w, p);
 		return;
 	}
@@ -269,9 +273,11 @@ service_bound(struct service *s, size_t polls)
 }
 
 void
-service_answers(struct service *s, service_cb *cb, void *arg)
+service_answers(struct service *s, service_cb *cb, service_waits_cb *waits,
+    void *arg)
 {
 	s->cb = cb;
+	s->waits = waits;
 	s->arg = arg;
 }
 

@@ -12,6 +12,8 @@ struct waiter;
 /* The whole response to the request id, header fields and all; lives until it
  * returns. Empty when there was no memory for one. */
 typedef void service_cb(void *arg, uint64_t id, struct span response);
+/* Whether whoever asked with that id still waits for the response. */
+typedef bool service_waits_cb(void *arg, uint64_t id);
 
 struct service {
 	const struct conf *conf;
@@ -21,6 +23,7 @@ struct service {
 	bool frugal;            /* no connection for commands meanwhile */
 	struct waiter *waiters; /* requests under way */
 	service_cb *cb;         /* what is called with arg and a response */
+	service_waits_cb *waits; /* or NULL: none leaves before */
 	void *arg;
 };
 
@@ -28,8 +31,9 @@ struct service {
 bool service_open(struct service *s, uv_loop_t *loop);
 /* At most so many long-polls wait. */
 void service_bound(struct service *s, size_t polls);
-/* Where all responses go. */
-void service_answers(struct service *s, service_cb *cb, void *arg);
+/* Where all responses go. waits may be NULL: they all do. */
+void service_answers(struct service *s, service_cb *cb,
+    service_waits_cb *waits, void *arg);
 
 /* Has the response go there once, perhaps before it returns. peer is who gave
  * params: the web server. params and body may go after that. body_size is what

@@ -3,6 +3,7 @@
 import { connect } from 'node:net';
 
 const BEGIN = 1;
+const ABORT = 2;
 const END = 3;
 const PARAMS = 4;
 const STDIN = 5;
@@ -36,6 +37,7 @@ export const params = (type, body, more = {}) => ({
 export const begin = (keep = false) => record(BEGIN, Buffer.from([0, 1, keep ? 1 : 0, 0, 0, 0, 0, 0]));
 export const head = (type, body, { keep = false, more = {} } = {}) => Buffer.concat([begin(keep), stream(PARAMS, pairs(params(type, body, more)))]);
 export const whole = (type, body, options) => Buffer.concat([head(type, body, options), stream(STDIN, Buffer.from(body))]);
+export const abort = () => record(ABORT, Buffer.alloc(0));
 export const body = (text) => stream(STDIN, Buffer.from(text));
 
 /** Takes a CGI response apart. */

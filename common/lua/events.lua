@@ -4,7 +4,9 @@
 -- 4 user, 5 hash of the key, 6 life of a key (ms), 7 session, 8 frames at most,
 -- 9 what names this poll if it is to wait, or '', 10 how long (ms), 11 polls
 -- that may wait in all processes, 0: no bound, 12 places: lines of SCOPE EPOCH
--- SEQ; a scope without one starts where the session joined it
+-- SEQ; a scope without one starts where the session joined it, 13 '1': the poll
+-- asks again. When it is not the one that waits any more, it has been ended
+-- meanwhile, and did not hear of it: it is over, and leaves a newer one alone.
 -- OK, '1' when nothing was lost, '1' when more follows, '1' when it is to wait
 -- ('full': it would, but too many do), the poll that this one ends, if it is of
 -- the same process, or '', number of scopes, (scope, epoch, seq up to which the
@@ -73,7 +75,8 @@ end
 -- One poll of a session waits at a time: this one ends the one before. A process
 -- counts its polls in the last digits of their ids, and ends its own itself.
 local k, id = SYS .. 'waiting', ARGV[9]
-if before and before ~= id then
+local over = ARGV[13] == '1' and before ~= id
+if before and before ~= id and not over then
 	if before:sub(1, 24) == id:sub(1, 24) then
 		call('ZREM', k, before)
 		out[5] = before
@@ -82,7 +85,7 @@ if before and before ~= id then
 	end
 end
 local waits = '0'
-if id ~= '' and #frames == 0 and recovered == '1' and more == '0' then
+if id ~= '' and not over and #frames == 0 and recovered == '1' and more == '0' then
 	waits = '1'
 end
 if waits == '1' and ARGV[11] ~= '0' then
@@ -96,8 +99,9 @@ if waits == '1' and ARGV[11] ~= '0' then
 end
 if waits == '1' then
 	call('HSET', SYS .. 's:' .. session, 'w', id)
-elseif before then
+elseif before and not over then
 	call('HDEL', SYS .. 's:' .. session, 'w')
+	call('ZREM', k, before)
 end
 out[2], out[3], out[4] = recovered, more, waits
 return out
