@@ -6,8 +6,8 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
 import { freePort, ok, is, until, end, top } from './lib.mjs';
+import { launch } from './lib-page.mjs';
 
 const shots = process.env.PALAVER_SHOTS;
 const port = await freePort();
@@ -27,12 +27,7 @@ await until('the demo', () => {
 const url = /Palaver is at (\S+)/.exec(said)[1];
 is(url, `http://localhost:${port}`, 'conf/demo prints the address');
 
-const profile = mkdtempSync(join(tmpdir(), 'palaver-chromium-'));
-process.on('exit', () => rmSync(profile, { recursive: true, force: true }));
-const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
+const browser = await launch();
 const faults = [];
 async function window(options = {}) {
   const context = await browser.newContext({ viewport: { width: 1000, height: 680 }, ...options });

@@ -7,8 +7,8 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
 import { ok, is, until, start, stop, freePort, post, end, top, work } from './lib.mjs';
+import { launch, Visitor } from './lib-page.mjs';
 
 const PASSWORD = 'a-secret-of-redis';
 let folder = process.env.SHARED_HOSTING_FOLDER;
@@ -30,6 +30,11 @@ cpSync(folder, `${base}/htdocs/chat`, { recursive: true });
 const site = `${base}/htdocs/chat`;
 const needed = within('ldd', `${inside}/htdocs/chat/palaver.cgi`).split('\n').filter(Boolean).map((l) => l.trim().split(/[ (]/)[0].replace(/^.*\//, '').replace(/\.so.*/, ''));
 is(needed.filter((l) => !/^(linux-vdso|libc|libm|libpthread|libdl|librt|ld-linux-.*)$/.test(l)).join(), '', 'palaver.cgi needs nothing but libc');
+if (root) {
+  // By name it may need no more than the oldest Debian's libc has.
+  const versions = execFileSync('readelf', ['--version-info', `${site}/palaver.cgi`]).toString().match(/(?<=GLIBC_)2\.\d+/g).map((v) => Number(v.slice(2)));
+  ok(Math.max(...versions) <= 31, `palaver.cgi starts with glibc 2.${Math.max(...versions)}`, versions.join());
+}
 // In one program our functions would take the place of a library's own of the
 // same name, unseen.
 const defines = (...archives) => new Set(execFileSync('nm', ['-g', '--defined-only', ...archives], { stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 1 << 26 })
@@ -94,44 +99,37 @@ ok(/ok +long-poll/.test(told) && /ok +Authorization/.test(told) && /ok +timeouts
 redis('config', 'set', 'maxmemory', '0');
 is(JSON.stringify((await (await fetch(`${url}/api/health`)).json()).health), '{"redis":"ok"}', 'nothing is evicted where nothing is bounded');
 
-// INFO and ROLE refused, as hosted ones may.
-redis('acl', 'setuser', 'hosted', 'on', `>${PASSWORD}`, '~*', '&*', '+@all', '-info', '-role', '-config', '-client');
+// INFO, ROLE and functions refused, as hosted ones may.
+redis('acl', 'setuser', 'hosted', 'on', `>${PASSWORD}`, '~*', '&*', '+@all', '-info', '-role', '-config', '-client', '-function', '-fcall');
 configure(`redis://hosted:${PASSWORD}@127.0.0.1:${redisPort}`);
 is((await (await fetch(`${url}/api/health`)).json()).health?.redis, 'ok', 'a Redis that refuses INFO, ROLE, CONFIG and CLIENT will do');
 is((await post(url, 'channelMessage', { accessKey: me.accessKey, channelMessage: { message: 'by the hosted' } })).channelMessage?.Message, 'by the hosted', 'and stores');
 configure(right);
 
 // The page, by long-poll.
-const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
-async function visit(name) {
-  const page = await (await browser.newContext()).newPage();
-  page.setDefaultTimeout(30000);
-  await page.goto(`${url}/`);
-  if (!name) return page;
-  await page.getByTestId('name').fill(name);
-  await page.getByTestId('password').fill('secret123');
-  await page.getByTestId('sign-in').click();
-  await page.getByTestId('composer').waitFor();
-  return page;
+const browser = await launch();
+// One after the other: each request is a process, and here a slow one.
+const visitors = [];
+for (const name of ['ann', 'bob']) {
+  const visitor = await Visitor.open(browser, url);
+  await visitor.signIn(name);
+  visitors.push(visitor);
 }
-const ann = await visit('ann');
-const bob = await visit('bob');
-const shows = (page, text) => until(`"${text}"`, async () => (await page.getByTestId('message-text').filter({ hasText: text }).count()) === 1, 30000).then(() => true, () => false);
+const [ann, bob] = visitors;
 for (const [from, to, text] of [[ann, bob, 'hello bob'], [bob, ann, 'hello ann']]) {
-  await from.getByTestId('composer').fill(text);
-  await from.getByTestId('composer').press('Enter');
-  ok(await shows(to, text) && await shows(from, text), `the page: "${text}" arrives, once`);
+  await from.say(text);
+  ok(await to.shows(text) && await from.shows(text), `the page: "${text}" arrives, once`);
 }
-if (process.env.PALAVER_SHOTS) await bob.screenshot({ path: join(process.env.PALAVER_SHOTS, 'shared-hosting.png') });
+is(await bob.transport(), 'Connected by long-poll', 'by long-poll, as the page says');
+is([...ann.faults, ...bob.faults].join('; '), '', 'no error on the page, no request elsewhere');
+if (process.env.PALAVER_SHOTS) await bob.page.screenshot({ path: join(process.env.PALAVER_SHOTS, 'shared-hosting.png') });
 await ann.close();
 await bob.close();
 
 // What a visitor sees when it is set up wrongly, and what the log says.
 async function refused(what, reason) {
-  const page = await visit();
+  const visitor = await Visitor.open(browser, url);
+  const { page } = visitor;
   await page.getByTestId('name').fill('dora');
   await page.getByTestId('password').fill('secret123');
   await page.getByTestId('sign-in').click();
@@ -140,7 +138,7 @@ async function refused(what, reason) {
     return /Not connected|not available|try again/i.test(said) && !/JSON|undefined|NaN|redis/i.test(said);
   }, 30000).catch(() => false), `${what}: the visitor is told in plain words`, await page.locator('body').innerText());
   if (process.env.PALAVER_SHOTS) await page.screenshot({ path: join(process.env.PALAVER_SHOTS, `shared-hosting-${what.replaceAll(' ', '-')}.png`) });
-  await page.close();
+  await visitor.close();
   const r = await post(url, 'users', { accessKey: me.accessKey });
   is(`${r.status} ${r.error?.code}`, '503 20', `${what}: an operation is error 20`);
   ok(reason.test(log()), `${what}: the log has the reason`, log().slice(-500));

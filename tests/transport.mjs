@@ -5,8 +5,8 @@
 // PALAVER_SHOTS: a folder for pictures.
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
 import { startRedis, startResponder, startBridge, startNginx, post, ok, is, until, end, work } from './lib.mjs';
+import { launch } from './lib-page.mjs';
 import { Net } from './lib-net.mjs';
 
 const OFFLINE = 20000; // ms that the network is cut
@@ -17,10 +17,7 @@ for (const r of ['r1', 'r2']) await startResponder(r, limits);
 await startBridge('bridge', limits);
 const url = await startNginx(['r1', 'r2'], ['bridge']);
 const redis = (...args) => execFileSync('redis-cli', ['-s', `${work}/redis.sock`, ...args], { encoding: 'utf8' }).trim();
-const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-});
+const browser = await launch();
 
 /** A window of one's own, behind a network of its own. */
 class Window {

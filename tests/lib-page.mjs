@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// The page in Chromium, as its visitors use it.
+import { chromium } from 'playwright-core';
+import { until } from './lib.mjs';
+
+const PATIENCE = 60000; // ms: a start beside everything else is slow
+
+export const launch = () => chromium.launch({
+  executablePath: '/usr/bin/chromium',
+  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+
+/** Somebody in a browser of one's own, without an account yet. faults: what the page's scripts threw, and its requests to others. */
+export class Visitor {
+  faults = [];
+  /** webSocket: whether one gets through. */
+  static async open(browser, url, { webSocket = true } = {}) {
+    const v = new Visitor();
+    v.context = await browser.newContext({ ignoreHTTPSErrors: true });
+    v.page = await v.context.newPage();
+    v.page.setDefaultTimeout(PATIENCE);
+    v.page.on('pageerror', (e) => v.faults.push(e.message));
+    v.page.on('request', (r) => {
+      if (new URL(r.url()).origin !== new URL(url).origin) v.faults.push(`a request to ${r.url()}`);
+    });
+    if (!webSocket) await v.page.routeWebSocket(/./, (ws) => ws.close());
+    await v.page.goto(`${url}/`);
+    return v;
+  }
+  t(id) {
+    return this.page.getByTestId(id);
+  }
+  /** Signs in, with a new account if there is none of that name. */
+  async signIn(name) {
+    await this.t('name').fill(name);
+    await this.t('password').fill('secret123');
+    await this.t('sign-in').click();
+    await this.t('composer').waitFor();
+  }
+  async say(text) {
+    await this.t('composer').fill(text);
+    await this.t('composer').press('Enter');
+  }
+  /** Whether the text comes to be shown, once. */
+  shows(text) {
+    return until(`"${text}"`, async () => (await this.t('message-text').filter({ hasText: text }).count()) === 1, PATIENCE).then(() => true, () => false);
+  }
+  /** What the page comes to say of its connection. */
+  async transport() {
+    const said = () => this.t('banner-text').textContent();
+    await until('a connection', async () => /^Connected by /.test(await said()), PATIENCE).catch(() => null);
+    return said();
+  }
+  close() {
+    return this.context.close();
+  }
+}
+
+/** Three visitors of a site, the last one without a WebSocket: what is wrong, or ''. names: three of them. */
+export async function chat(browser, url, names) {
+  const wrong = [];
+  const visitors = await Promise.all(names.map((_, n) => Visitor.open(browser, url, { webSocket: n < 2 })));
+  await Promise.all(visitors.map((v, n) => v.signIn(names[n])));
+  const ways = await Promise.all(visitors.map((v) => v.transport()));
+  const wanted = ['WebSocket', 'WebSocket', 'long-poll'].map((way) => `Connected by ${way}`);
+  if (ways.join() !== wanted.join()) wrong.push(`they say: ${ways}`);
+  for (const [n, v] of visitors.entries()) {
+    const text = `${names[n]} greets all`;
+    await v.say(text);
+    const seen = await Promise.all(visitors.map((other) => other.shows(text)));
+    if (seen.includes(false)) wrong.push(`"${text}" shown once: ${seen}`);
+  }
+  wrong.push(...visitors.flatMap((v) => v.faults));
+  await Promise.all(visitors.map((v) => v.close()));
+  return wrong.join('; ');
+}
