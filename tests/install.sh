@@ -84,11 +84,18 @@ for file in bin/palaver.fcgi bin/palaver-bridge bin/palaver-doctor share/man/man
 	share/doc/palaver/examples/palaver-fcgi.socket \
 	share/doc/palaver/examples/nginx-palaver.conf \
 	share/doc/palaver/examples/apache-palaver.conf \
-	share/doc/palaver/examples/lighttpd-palaver.conf; do
+	share/doc/palaver/examples/lighttpd-palaver.conf \
+	lib/systemd/system/palaver-fcgi.socket etc/palaver/palaver.conf; do
 	[ -s "root/usr/$file" ] || not_ok "$file is installed"
 done
 ok 'what is installed'
 like 'it runs from there' "$(root/usr/bin/palaver.fcgi --version)" 'palaver.fcgi 0.*'
+is 'the units name what is installed' "$(grep -h ^ExecStart= root/usr/lib/systemd/system/palaver-*.service)" \
+	'ExecStart=/usr/bin/palaver-bridge --config /usr/etc/palaver/palaver.conf \
+ExecStart=/usr/bin/palaver.fcgi --config /usr/etc/palaver/palaver.conf'
+echo 'history = 5' >>root/usr/etc/palaver/palaver.conf
+try again make -s -C whole install-data DESTDIR="$work/root"
+is 'make install leaves the settings of a site alone' "$(tail -n 1 root/usr/etc/palaver/palaver.conf)" 'history = 5'
 
 # The image: conf/ and www/ in a directory, the programs in PATH.
 mkdir image
@@ -105,7 +112,7 @@ is 'and ends' "$code" 0
 is 'app.json is JSON' "$(jq -r .stack "$top/app.json")" container
 
 try uninstall make -s -C whole uninstall DESTDIR="$work/root"
-is 'make uninstall leaves nothing' "$(find root -type f)" ''
+is 'make uninstall leaves nothing but those' "$(find root -type f)" root/usr/etc/palaver/palaver.conf
 
 # The units, with the programs where they are here.
 mkdir units
