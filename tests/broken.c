@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define SYS_HEAD "{\"type\":\"sys\",\"cursor\":\""
 #define MESSAGE_HEAD "{\"type\":\"channelMessage\",\"cursor\":\""
 
 static struct {
@@ -13,8 +14,8 @@ static struct {
 	char cursor[256];       /* its scope */
 } state;
 
-static bool
-is(const char *what, unsigned long *when)
+bool
+broken_is(const char *what, unsigned long *when)
 {
 	const char *order = getenv("PALAVER_BREAK");
 	size_t n = strlen(what);
@@ -25,11 +26,12 @@ is(const char *what, unsigned long *when)
 	return true;
 }
 
-/* The scope of a message: its cursor without epoch and seq. */
+/* The scope of an event that begins like this, up to its cursor: that cursor
+ * without epoch and seq. */
 static struct span
-scope_of(struct span event)
+scope_of(struct span event, struct span head)
 {
-	struct span head = SPAN(MESSAGE_HEAD), s = { NULL, 0 };
+	struct span s = { NULL, 0 };
 	const char *end;
 
 	if (event.n <= head.n || memcmp(event.p, head.p, head.n) != 0)
@@ -42,29 +44,45 @@ scope_of(struct span event)
 	return s;
 }
 
-static enum deed
-done(enum deed d, struct span event)
+bool
+broken_is_general(struct span event)
+{
+	return span_is(scope_of(event, SPAN(MESSAGE_HEAD)), "g");
+}
+
+void
+broken_done(struct span event)
 {
 	state.done = true;
 	fprintf(stderr, "broken: %s %.*s\n", getenv("PALAVER_BREAK"),
 	    (int)(event.n > 80 ? 80 : event.n), event.p);
+}
+
+static enum deed
+done(enum deed d, struct span event)
+{
+	broken_done(event);
 	return d;
 }
 
 enum deed
 broken_deed(const void *reader, struct span event)
 {
-	struct span scope = scope_of(event);
+	struct span scope = scope_of(event, SPAN(MESSAGE_HEAD)), notice;
 	unsigned long when;
 
+	notice = scope_of(event, SPAN(SYS_HEAD));
+	if (!state.done && broken_is("notice", &when) && notice.n > 0 &&
+	    notice.p[notice.n - 1] == '~')
+		return done(DEED_DOUBLE, event);
 	if (state.done || scope.n == 0)
 		return DEED_PASS;
 	state.count++;
-	if (is("drop", &when) && state.count >= when)
+	if (broken_is("drop", &when) && state.count >= when)
 		return done(DEED_DROP, event);
-	if (is("double", &when) && state.count >= when)
+	if (broken_is("double", &when) && state.count >= when)
 		return done(DEED_DOUBLE, event);
-	if (!is("swap", &when) || state.count < when)
+	if (!broken_is("swap", &when) || state.count < when)
 		return DEED_PASS;
 	if (state.reader == NULL && scope.n < sizeof(state.cursor)) {
 		state.reader = reader;

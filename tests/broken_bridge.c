@@ -3,6 +3,8 @@
  * --wrap=ws_send, so that this function stands in front of that one. */
 #include "broken.h"
 
+#include <string.h>
+
 #include "buf.h"
 #include "ws.h"
 
@@ -10,6 +12,62 @@
 __typeof__(ws_send) __wrap_ws_send, __real_ws_send;
 
 static struct buf held;
+static struct ws_conn *leaver; /* has left the general channel */
+
+static bool
+begins(struct span text, const char *what)
+{
+	size_t n = strlen(what);
+
+	return text.n >= n && memcmp(text.p, what, n) == 0;
+}
+
+static bool
+holds(struct span text, const char *what)
+{
+	return text.n > 0 &&
+	    memmem(text.p, text.n, what, strlen(what)) != NULL;
+}
+
+/* Sends to one who has left the general channel the next message that goes to
+ * another. The clients of that test stay connected. */
+static void
+break_leave(struct ws_conn *c, struct span frame, struct span text)
+{
+	static bool done;
+	unsigned long when;
+
+	if (done || !broken_is("leave", &when))
+		return;
+	if (leaver == c && begins(text, "{\"type\":\"channelJoin\""))
+		leaver = NULL;
+	else if (begins(text, "{\"type\":\"channelLeave\"") &&
+	    !holds(text, "\"cursor\"") &&
+	    holds(text, "\"recipientUUID\":\"\",\"channel\":\"\""))
+		leaver = c;
+	else if (leaver != NULL && leaver != c && broken_is_general(text)) {
+		done = true;
+		broken_done(text);
+		__real_ws_send(leaver, frame.p, frame.n);
+	}
+}
+
+/* What was not recovered says that it was, in as many bytes. */
+static void
+break_recovered(struct buf *out)
+{
+	static const char is[] = "\"recovered\":false";
+	static const char not[] = "\"recovered\":true ";
+	unsigned long when;
+	char *p;
+
+	if (!broken_is("recovered", &when))
+		return;
+	while ((p = memmem(out->p, out->n, is, sizeof(is) - 1)) != NULL) {
+		broken_done((struct span){ p, sizeof(is) - 1 });
+		memcpy(p, not, sizeof(not) - 1);
+	}
+}
 
 /* Takes the first frame (RFC 6455, section 5.2: not masked) off the front. */
 static struct span
@@ -44,6 +102,7 @@ __wrap_ws_send(struct ws_conn *c, const char *frames, size_t n)
 
 	while (rest.n > 0) {
 		frame = take(&rest, &text);
+		break_leave(c, frame, text);
 		switch (broken_deed(c, text)) {
 		case DEED_DROP:
 			break;
@@ -64,7 +123,9 @@ __wrap_ws_send(struct ws_conn *c, const char *frames, size_t n)
 			break;
 		}
 	}
-	if (out.n > 0)
+	if (out.n > 0) {
+		break_recovered(&out);
 		__real_ws_send(c, out.p, out.n);
+	}
 	buf_clear(&out);
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The checker: members read by WebSocket or long-poll, some switching, over two
-// bridges and four responders, are cut off again and again, go on by cursor and
-// repeat what was not acknowledged; then the judge looks at what each of them
-// got. Then the same while the servers are killed, and Redis, and while the log
-// is so short that some must be told of a gap.
+// bridges and four responders, are cut off again and again, go on by cursor,
+// repeat what was not acknowledged, leave channels and join them again. Then the
+// judge looks at what each of them got, the notices of who came and went as well;
+// in the end some go, and the others must know who is there. Then the same while
+// the servers are killed, and Redis, and while the log is so short that some must
+// be told of a gap.
 // PALAVER_SEED repeats a run's plan, PALAVER_SECONDS is how long all takes.
 import { startRedis, is, ok, end } from './lib.mjs';
 import { check, KEEPS } from './lib-checker.mjs';
@@ -25,7 +27,10 @@ async function part(what, share, options) {
   least('messages come by long-poll', counts.messages.poll, 20);
   least('resumes by WebSocket', counts.resumes.ws, 0.5);
   least('resumes by long-poll', counts.resumes.poll, 0.5);
-  least('switches between the two', counts.switches, 0.2);
+  least('switches between the two', counts.switches, 0.1);
+  least('leaves', counts.leaves, 0.5);
+  least('joins of what was left', counts.rejoins, 0.3);
+  least('notices', counts.notices, 10);
   return counts;
 }
 
@@ -38,6 +43,6 @@ const { outages } = await part('as servers are killed and stopped', 0.25, {
 ok(outages > 0, `outages: ${outages}`);
 // Once: a cursor is good for the epoch before, not for the one before that.
 await part('as Redis is killed and comes back whole', 0.15, { outages: ['Redis killed'], every: 80 * whole });
-const { gaps } = await part('where it is told of a gap', 0.1, { gap: 150, env: { PALAVER_HISTORY: '10' }, lossy: true });
+const { gaps } = await part('where it is told of a gap', 0.1, { gap: 150, shares: { cut: 40 }, env: { PALAVER_HISTORY: '10' }, lossy: true });
 ok(gaps > 0, `gaps: ${gaps}`);
 await end();

@@ -77,6 +77,60 @@ is(changed((h) => { a(h).unshift(a(h).splice(nth(h, 0), 1)[0]); }), 'before the 
 is(changed((h) => { h.members[0].records = []; }), 'never joined,never joined', 'a member who got nothing at all');
 is(changed((h) => { a(h).find((r) => r.kind === 'resumed').recovered = false; }), 'not recovered', 'a resume that is not recovered');
 
+// Who leaves sees nothing of the channel until it joins again; then all that it
+// missed when it goes on by cursor, and what comes from then on when not.
+const leaves = (h, from, to) => {
+  const [i, j] = [nth(h, from), nth(h, to)];
+  const cut = a(h).splice(i, j - i);
+  a(h).splice(i, 0, { kind: 'left', channel: '' });
+  return { i: i + 1, cut };
+};
+const joins = (h, { i }, seq) => a(h).splice(i, 0, { kind: 'joined', channel: '', seq });
+is(changed((h) => joins(h, leaves(h, 4, 6), 6)), '', 'one who left, and joined again later on');
+is(changed((h) => joins(h, leaves(h, 4, 6), 5)), 'dropped', 'and misses one of what came then');
+is(changed((h) => joins(h, leaves(h, 4, 4), 2)).split(',')[0], 'joined anew', 'and joins at a place from before it left');
+is(changed((h) => {
+  const { i, cut } = leaves(h, 4, 6);
+  a(h).splice(i, 0, { kind: 'resumed', channel: '', recovered: true }, ...cut);
+}), '', 'and went on by cursor');
+is(changed((h) => {
+  const { i } = leaves(h, 4, 6);
+  a(h).splice(i, 0, { kind: 'resumed', channel: '', recovered: true });
+}), 'dropped,dropped', 'without what it had missed');
+is(changed((h) => {
+  const at = leaves(h, 4, 6);
+  a(h).splice(at.i, 0, at.cut[0]);
+  joins(h, { i: at.i + 1 }, 6);
+}), 'after the leave', 'and got one while it was not in');
+is(changed((h) => {
+  const at = leaves(h, 4, 6);
+  h.sends.find((s) => s.uuid === at.cut[0].uuid && s.sender === at.cut[0].sender).by = { a: 1 };
+  a(h).splice(at.i, 0, at.cut[0]);
+  joins(h, { i: at.i + 1 }, 6);
+}), '', 'which may be its own');
+is(changed((h) => { leaves(h, 4, 6); a(h).splice(nth(h, 4)); }).split(',')[0], 'never joined', 'and never joined again');
+
+// Notices: everybody's, and those of one channel.
+const notices = (change = () => {}, truth = undefined) => {
+  const h = structuredClone(clean());
+  for (const m of h.members) {
+    m.records.push({ kind: 'place', notices: '', epoch: 'e', seq: 2 });
+    ['x', 'y', 'x', 'x'].forEach((user, n) => m.records.push({ kind: 'notice', notices: '', epoch: 'e', seq: 3 + n, user, comes: n !== 2, text: `${n}` }));
+  }
+  change(a(h), a(h).findIndex((r) => r.kind === 'notice'));
+  return named({ ...h, truth });
+};
+is(notices(), '', 'notices in order');
+is(notices((r, i) => r.splice(i, 1)), 'notice dropped', 'one dropped');
+is(notices((r, i) => r.splice(i, 0, r[i])), 'notice doubled', 'one doubled');
+is(notices((r, i) => { [r[i], r[i + 1]] = [r[i + 1], r[i]]; }), 'notice dropped,notice swapped', 'two swapped');
+is(notices((r, i) => { r[i] = { ...r[i], text: 'else' }; }), 'notice differs,notice differs', 'one that is another to others');
+is(notices((r, i) => { r[i + 2] = { ...r[i + 2], comes: true }; }), 'told twice,told twice', 'one who came twice');
+is(notices((r, i) => r.splice(i + 1, 0, { kind: 'left', channel: '' })), 'never joined,notice after the leave,notice after the leave,notice after the leave', 'some after a leave');
+is(notices((r) => r.push({ kind: 'place', notices: '', epoch: 'e', seq: 8 })), 'notice dropped', 'one that is passed over by the next place');
+is(notices(undefined, { '': new Set(['x', 'y']) }), '', 'who came is there');
+is(notices(undefined, { '': new Set(['y']) }), 'told what is not so,told what is not so,told what is not so', 'or is not');
+
 // A plan that loses data: a gap is fine where the member was told of it.
 const gap = (recovered) => (h) => {
   const i = a(h).findIndex((r) => r.kind === 'resumed' && r.channel === '');

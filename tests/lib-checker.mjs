@@ -8,14 +8,18 @@ import { existsSync } from 'node:fs';
 import { start, startNginx, startRedis, redis, stop, until, post, work } from './lib.mjs';
 import { judge } from './lib-judge.mjs';
 import { plan as planOf, random } from './lib-plan.mjs';
-import { Member, channelOf, pause } from './lib-clients.mjs';
+import { pause } from './lib-clients.mjs';
+import { Member, channelOf } from './lib-member.mjs';
 
 const build = process.env.PALAVER_BUILD;
 export const BRIDGE = `${build}/bridge/palaver-bridge`;
 export const RESPONDER = `${build}/fcgi/palaver.fcgi`;
 /** What a Redis needs to be there again, whole, after it was killed. */
 export const KEEPS = ['--appendonly', 'yes', '--appendfsync', 'always'];
-const LIMITS = { PALAVER_MESSAGE_RATE: '0', PALAVER_SIGN_IN_RATE: '0', PALAVER_ADDRESS_CONNECTIONS: '0', PALAVER_USER_POLLS: '1000' };
+const SETTINGS = {
+  PALAVER_MESSAGE_RATE: '0', PALAVER_SIGN_IN_RATE: '0', PALAVER_ADDRESS_CONNECTIONS: '0', PALAVER_USER_POLLS: '1000', PALAVER_NOTICE_RATE: '0',
+  PALAVER_PRESENCE_LEASE: '5000', PALAVER_PRESENCE_GRACE: '1000', PALAVER_SESSION_LEASE: '5000',
+};
 let runs = 0;
 
 /** Whether fn came true within ms. */
@@ -32,7 +36,7 @@ const healthy = (socketPath) => new Promise((resolve) => {
 class Servers {
   constructor(bridges, responders, env) {
     this.prefix = `run${runs += 1}`;
-    this.env = { ...LIMITS, PALAVER_PREFIX: `${this.prefix}:`, ...env };
+    this.env = { ...SETTINGS, PALAVER_PREFIX: `${this.prefix}:`, ...env };
     this.programs = new Map([
       ...bridges.map((program, n) => [`${this.prefix}-bridge${n}`, program]),
       ...responders.map((program, n) => [`${this.prefix}-responder${n}`, program]),
@@ -107,6 +111,28 @@ function channelsOf(member, users) {
     : { name: c.channel ?? '', payload: c }));
 }
 
+/** Who is where in the end, by what the members did: '*' on line. */
+function truthOf(members) {
+  const there = members.filter((m) => !m.isOver);
+  const truth = { '*': new Set(there.map((m) => m.uuid)) };
+  for (const name of new Set(members.flatMap((m) => m.channels.map((c) => c.name)))) {
+    truth[name] = new Set(there.filter((m) => m.channels.some((c) => c.name === name && c.wants)).map((m) => m.uuid));
+  }
+  return truth;
+}
+
+/** What others are told otherwise when they ask who is there. */
+async function untrue(url, accessKey, channels, truth) {
+  const out = [];
+  for (const [name, payload] of [['*', { online: true }], ...channels]) {
+    const r = await post(url, 'users', { accessKey, users: { ...payload, limit: 1000 } });
+    const got = r.users?.users.map((u) => u.UUID).sort().join();
+    const wanted = [...truth[name]].sort().join();
+    if (got !== wanted) out.push({ what: 'presence', text: `${name || 'general'}: ${got} instead of ${wanted}` });
+  }
+  return out;
+}
+
 /** Carries the plan out, each member at its own times. */
 async function carryOut(plan, members, servers) {
   const began = Date.now();
@@ -123,6 +149,8 @@ async function carryOut(plan, members, servers) {
       if (step.what === 'hasty') await pause(step.after);
       if (step.what === 'cut' || step.what === 'hasty') member.cut(step);
       if (step.what === 'switch') member.switch(step);
+      if (step.what === 'leave') member.leave(step);
+      if (step.what === 'join') member.join(step);
     }
   };
   const outages = async () => {
@@ -135,6 +163,8 @@ async function carryOut(plan, members, servers) {
   return lives;
 }
 
+/** The scope of a channel, or of everybody. */
+const scopeOf = (name) => (name === '*' ? 'sys' : name.includes(' ') ? `p:${name.replace(' ', ':')}` : name ? `c:${name}` : 'g');
 const sum = (members, of) => members.reduce((n, m) => n + of(m.counts), 0);
 
 /**
@@ -166,11 +196,27 @@ export async function check({ bridges = [BRIDGE, BRIDGE], responders = Array(4).
   const faults = members.filter((m) => !m.quiet).map((m) => ({ what: 'no answer', text: `${m.name} waits for one` }));
   const logs = {};
   for (const [name, { m, n }] of sender) logs[name] = await history(url, m.key, m.channels[n].payload);
-  const all = (m) => m.channels.every((c) => m.last.get(c.name) >= (logs[c.name].at(-1)?.seq ?? 0));
+  const all = (m) => m.channels.every((c) => !c.wants || (c.in && m.last.get(c.name) >= (logs[c.name].at(-1)?.seq ?? 0)));
   await comes(() => members.every(all), settle);
-  for (const m of members) m.over();
+
+  // Then some go, and the others learn of it.
+  members.forEach((m, n) => plan.members[n].goes && m.over());
+  const staying = members.filter((m) => !m.isOver);
+  const truth = truthOf(members);
+  const named = [...sender].filter(([name]) => !name.includes(' ')).map(([name]) => [name, { channel: name }]);
+  let wrong = [];
+  await comes(async () => (wrong = await untrue(url, staying[0].key, named, truth)).length === 0, Math.max(settle, 40000));
+  faults.push(...wrong);
+  const latest = (notices) => Number(redis('hget', `${servers.prefix}:{${scopeOf(notices)}}${notices === '*' ? '' : '~'}:m`, 's'));
+  const ends = new Map(Object.keys(truth).map((notices) => [notices, latest(notices)]));
+  await comes(() => staying.every((m) => [...m.noticed].every(([notices, seq]) => m.isOut(notices) || seq >= ends.get(notices))), settle);
+  for (const m of staying) m.over();
   await Promise.all(lives);
-  faults.push(...judge({ members: members.map((m) => ({ ...m, channels: m.channels.map((c) => c.name) })), sends: run.sends, logs, lossy }));
+  faults.push(...judge({
+    members: members.map((m) => ({
+      name: m.name, uuid: m.uuid, records: m.records, over: !staying.includes(m), channels: m.channels.filter((c) => c.wants).map((c) => c.name),
+    })), sends: run.sends, logs, lossy, truth,
+  }));
   for (const text of [...members.flatMap((m) => m.complaints), ...await servers.endAll()]) faults.push({ what: 'complaint', text });
   return {
     faults,
@@ -182,6 +228,9 @@ export async function check({ bridges = [BRIDGE, BRIDGE], responders = Array(4).
       switches: sum(members, (c) => c.switches),
       pages: sum(members, (c) => c.pages), // resumes of more than one page
       gaps: sum(members, (c) => c.gaps),   // that were told of
+      leaves: sum(members, (c) => c.leaves),
+      rejoins: sum(members, (c) => c.rejoins),
+      notices: sum(members, (c) => c.notices),
       outages: plan.outages.length,
     },
   };

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
-// The clients of the checker: a member reads by WebSocket (signed in by itself,
-// or over HTTP) or by long-poll, goes on by cursor after whatever happens, on
-// either, and repeats with the same UUID what was not acknowledged. It records
-// what it gets and judges nothing.
+// By what a member of the checker (lib-member.mjs) reads and sends: a WebSocket,
+// signed in by itself or over HTTP, or long-polls.
 import WebSocket from 'ws';
 
 export const pause = (ms) => new Promise((r) => setTimeout(r, ms));
 
-const WAIT = 25;       // s that a poll waits
-const AGAIN = 150;     // ms until a failed request is tried again, and twice that at most
-const UNSIGNED = 4;    // the error of a session that has ended
-const PASSING = new Set([0, 20, 21]); // cut off, storage away, full: to be repeated
+const WAIT = 10;              // s that a poll waits
+export const AGAIN = 150;     // ms until a failed request is tried again, and twice that at most
+export const UNSIGNED = 4;    // the error of a session that has ended
+export const PASSING = new Set([0, 20, 21]); // cut off, storage away, full: to be repeated
 
 /** An error that was answered; code 0: none was, it was cut off. */
 class Failed extends Error {
@@ -20,9 +18,6 @@ class Failed extends Error {
   }
 }
 const cutOff = (why) => new Failed({ code: 0, error: why });
-
-/** Of a message: general '', a name, or the two of a private one. */
-export const channelOf = (m) => m.channel || (m.RecipientUUID && [m.SenderUUID, m.RecipientUUID].sort().join(' '));
 
 /** A request over HTTP, of a session where one is named. */
 async function request(member, signal, type, payload, sessionUUID) {
@@ -45,7 +40,7 @@ async function request(member, signal, type, payload, sessionUUID) {
 }
 
 /** One WebSocket of a member, from its opening to its end. */
-class Socket {
+export class Socket {
   kind = 'ws';
   #asks = new Map(); // id -> {resolve, reject, on}
   #ids = 0;
@@ -130,6 +125,14 @@ class Socket {
     return this.#ask('channelMessage', payload);
   }
 
+  join(c, payload) {
+    return this.#ask('channelJoin', payload, (r) => this.member.joined(c, r));
+  }
+
+  leave(c) {
+    return this.#ask('channelLeave', c.payload, () => this.member.left(c));
+  }
+
   async stall(ms) {
     this.ws.pause();
     await pause(ms);
@@ -143,9 +146,12 @@ class Socket {
 }
 
 /** The polls of a member, until they are cut off or their session has ended. */
-class Poll {
+export class Poll {
   kind = 'poll';
   #gone = new AbortController();
+  #joins = 0;        // begun so far
+  #joining = null;   // the one that is under way
+  #leaves = [];      // answered; the poll that was under way then is not
 
   constructor(member) {
     this.member = member;
@@ -162,23 +168,69 @@ class Poll {
     const { sessionUUID } = await this.#post('signIn', { since });
     for (const { c, payload } of m.joins(since)) {
       const reply = await this.#post('channelJoin', payload, sessionUUID);
-      if (!c.joined || since) m.joined(c, reply);
+      if (!c.in || since) m.joined(c, reply);
     }
-    m.session = sessionUUID;
+    m.keep(sessionUUID);
+  }
+
+  /** One poll, while no join is under way: only the reply to that says from
+   * where on to follow the channel. When one was begun while it waited, it counts
+   * as lost. */
+  async #events(wait) {
+    await this.#joining;
+    this.#left();
+    const joins = this.#joins;
+    const reply = await this.#post('events', { since: this.member.since(), wait }, this.member.session);
+    if (joins === this.#joins) return this.member.events(reply);
+    await this.#joining;
+    return null;
+  }
+
+  /** From here on nothing of the channels that were left may come. */
+  #left() {
+    for (const left of this.#leaves.splice(0)) left();
   }
 
   async follow() {
     const m = this.member;
-    const events = async (wait) => m.events(await this.#post('events', { since: m.since(), wait }, m.session));
     if (!m.session) await this.#begin();
     try {
-      m.resumed(await events(0));
+      m.resumed(await this.#events(0));
       m.ready(this);
-      for (;;) await events(WAIT);
+      for (;;) await this.#events(WAIT);
     } catch (e) {
       if (e.code === UNSIGNED) m.session = '';
       throw e;
+    } finally {
+      this.#left();
     }
+  }
+
+  join(c, payload) {
+    const join = async () => {
+      for (;;) {
+        try {
+          this.member.joined(c, await this.#post('channelJoin', payload, this.member.session));
+          return;
+        } catch (e) {
+          if (this.#gone.signal.aborted || !PASSING.has(e.code)) throw e;
+          await pause(AGAIN);
+        }
+      }
+    };
+    this.#joins += 1;
+    this.#joining = join();
+    return this.#joining;
+  }
+
+  async leave(c) {
+    await this.#post('channelLeave', c.payload, this.member.session);
+    await new Promise((resolve) => {
+      this.#leaves.push(() => {
+        if (c.in) this.member.left(c);
+        resolve();
+      });
+    });
   }
 
   publish(payload) {
@@ -193,181 +245,3 @@ class Poll {
   }
 }
 
-/** One who reads and sends. */
-export class Member {
-  records = [];
-  complaints = [];      // what should not be, and is no record
-  counts = { resumes: { ws: 0, poll: 0 }, switches: 0, repeats: 0, gaps: 0, pages: 0, messages: { ws: 0, poll: 0 } };
-  session = '';         // over HTTP; kept from one Poll to the next
-  last = new Map();     // channel -> the latest seq
-  #current = null;      // transport
-  #ready = false;       // whether it is
-  #before = '';         // by what it was ready the last time
-  #pending = new Map(); // UUID -> send that waits for an answer
-  #places = new Map();  // of what -> cursor; what comes later holds over what came before
-  #away = 0;            // ms to stay away
-  #lives = 0;           // transports so far
-  #over = false;
-
-  /**
-   * @param {object} plan of the member
-   * @param {{uuid: string, key: string}} user
-   * @param {{name: string, payload: object}[]} channels and what joins them
-   * @param {object} run what all share: url, socketUrls, sends, clock()
-   * @param {Function} r random numbers
-   */
-  constructor(plan, user, channels, run, r) {
-    Object.assign(this, { name: plan.name, via: plan.via, uuid: user.uuid, key: user.key, run, r });
-    this.channels = channels.map((c) => ({ ...c, joined: false }));
-  }
-
-  /** What joins its channels, or joins them again since its places. */
-  joins(since) {
-    return this.channels.map((c) => ({ c, payload: { ...c.payload, limit: 1 + this.r.below(100), since: c.joined ? since : undefined } }));
-  }
-
-  /** Stays connected until it is over. */
-  async live() {
-    while (!this.#over) {
-      this.#lives += 1;
-      this.#current = this.via === 'ws' ? new Socket(this) : new Poll(this);
-      await this.#current.follow().catch((e) => {
-        if (!PASSING.has(e.code) && e.code !== UNSIGNED) this.complain(e.message);
-      });
-      this.#ready = false;
-      this.#current.cut();
-      await pause(this.#away || AGAIN * (1 + this.r()));
-      this.#away = 0;
-    }
-  }
-
-  over() {
-    this.#over = true;
-    this.#current.cut();
-  }
-
-  complain(text) {
-    this.complaints.push(`${this.name} by ${this.#current.kind}: ${text}`);
-  }
-
-  // ---- what it does ----
-
-  send({ channel, uuid, text }) {
-    const c = this.channels[channel];
-    const s = { sender: this.uuid, channel: c.name, uuid, text, payload: { ...c.payload, UUID: uuid, message: text }, began: this.run.clock(), answers: [], tries: 0 };
-    this.run.sends.push(s);
-    this.#want(s);
-  }
-
-  /** Sends one of those before again; of: which, of [0, 1). */
-  repeat(of) {
-    const mine = this.run.sends.filter((s) => s.sender === this.uuid && s.answers.length);
-    const s = mine[Math.floor(of * mine.length)];
-    if (s && this.channels.some((c) => c.name === s.channel)) this.#want(s);
-  }
-
-  /** Reads nothing for some ms. */
-  stall(ms) {
-    this.#current.stall(ms);
-  }
-
-  cut({ away, fresh, well }) {
-    if (fresh) this.session = '';
-    this.#away = away;
-    this.#current.cut(well);
-  }
-
-  /** Goes on by the other transport. */
-  switch(step) {
-    this.via = this.via === 'ws' ? 'poll' : 'ws';
-    this.cut(step);
-  }
-
-  /** Whether nothing that it sent waits for an answer. */
-  get quiet() {
-    return this.#pending.size === 0;
-  }
-
-  #want(s) {
-    this.#pending.set(s.uuid, s);
-    if (this.#ready) this.#dispatch(s);
-  }
-
-  async #dispatch(s) {
-    const transport = this.#current;
-    s.tries += 1;
-    if (s.tries > 1) this.counts.repeats += 1;
-    try {
-      const { UUID, seq } = await transport.publish(s.payload);
-      s.answers.push({ uuid: UUID, seq, at: this.run.clock() });
-      this.#pending.delete(s.uuid);
-    } catch (e) {
-      if (!PASSING.has(e.code)) this.complain(e.message);
-      await pause(AGAIN);
-      if (this.#ready && transport === this.#current && this.#pending.has(s.uuid)) this.#dispatch(s);
-    }
-  }
-
-  // ---- what the transports tell ----
-
-  /** Where it stands. */
-  since() {
-    return [...this.#places.values()].join(',') || undefined;
-  }
-
-  ready(transport) {
-    if (this.#before) this.counts.resumes[transport.kind] += 1;
-    if (this.#before && this.#before !== transport.kind) this.counts.switches += 1;
-    this.#before = transport.kind;
-    this.#ready = true;
-    for (const s of this.#pending.values()) this.#dispatch(s);
-  }
-
-  signedIn(reply) {
-    this.#places.set('signed in', reply.cursor);
-  }
-
-  /** A reply to channelJoin: the first begins the channel, any other goes on. */
-  joined(c, reply) {
-    if (c.joined) {
-      this.resumed(reply, { channel: c.name });
-      for (const m of reply.messages) this.#message(m);
-    } else {
-      const seq = reply.messages.at(-1)?.seq ?? 0;
-      c.joined = true;
-      this.records.push({ kind: 'joined', channel: c.name, seq });
-      this.last.set(c.name, seq);
-    }
-    this.#places.delete(c.name);
-    this.#places.set(`${c.name} joined`, reply.cursor);
-  }
-
-  /** A reply to events; its cursor is that of all that the session follows. */
-  events(reply) {
-    if (!reply.recovered) this.resumed(reply);
-    for (const f of reply.frames) this.event(f);
-    this.#places.clear();
-    this.#places.set('all', reply.cursor);
-    return reply;
-  }
-
-  resumed({ recovered, more }, of = {}) {
-    this.records.push({ kind: 'resumed', ...of, recovered });
-    if (!recovered) this.counts.gaps += 1;
-    if (more) this.counts.pages += 1;
-  }
-
-  /** Notices are no matter of record, and need not be gone on from. */
-  event({ type, cursor, channelMessage }) {
-    if (type !== 'channelMessage') return;
-    this.counts.messages[this.#current.kind] += 1;
-    this.#places.set(this.#message(channelMessage), cursor);
-  }
-
-  #message(m) {
-    const channel = channelOf(m);
-    this.records.push({ kind: 'message', channel, seq: m.seq, uuid: m.UUID, sender: m.SenderUUID, text: m.Message, by: `${this.#current.kind} ${this.#lives}` });
-    this.last.set(channel, Math.max(m.seq, this.last.get(channel) ?? 0));
-    return channel;
-  }
-}

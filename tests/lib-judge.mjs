@@ -3,14 +3,19 @@
 // acknowledged, and what the channels hold in the end. It asks nobody and says
 // all that is wrong.
 //
-// A member has a name, the channels that it reads, and records, in the order in
+// A member has a name, the channels that it reads in the end, and records, in the order in
 // which they came:
 //   { kind: 'joined', channel, seq }         follows all that is behind seq
+//   { kind: 'left', channel }                follows no more, until it joins again
+//                                            or resumes
 //   { kind: 'resumed', channel, recovered }  went on by cursor; no channel: all
-//   { kind: 'message', channel, seq, uuid, sender, text, by }  by: for people
+//   { kind: 'message', channel, seq, uuid, sender, text, by }  by: transport
+// and notices (lib-judge-notices.mjs).
 // A send, with the run's one clock, which counts what happens:
-//   { sender, channel, uuid, text, began, answers: [{ seq, uuid, at }] }
+//   { sender, by, channel, uuid, text, began, answers: [{ seq, uuid, at }] }
+// where by is: member -> how often it sent this.
 // A log: all messages that a channel holds in the end, as they are stored.
+import { judgeNotices } from './lib-judge-notices.mjs';
 
 const same = (a, b) => a.uuid === b.uuid && a.sender === b.sender && a.text === b.text;
 const of = (channel) => channel || 'general';
@@ -55,30 +60,40 @@ function judgeSends(sends, logs, seqsOf, lossy, fault) {
 }
 
 /** Of one member and channel: from where it joined to the end, each once, in
- * order, and the same as in the log. */
-function judgeChannel(name, channel, records, log, lossy, fault) {
+ * order, and the same as in the log; while it is not in, nothing but what it sent
+ * itself, once for each time. What it missed then must come when it goes on by cursor. */
+function judgeChannel(name, channel, records, log, { sent, lossy, wanted }, fault) {
   const at = new Map(log.map((m) => [m.seq, m]));
   const seen = new Map(); // seq -> by what transport
   const uuids = new Map();
-  let from = null;
+  const own = new Map(); // seq -> how often it came while it was not in
+  let from = null; // null: never joined
   let last = null;
+  let out = false;
   let lost = false;
   const missing = (to) => {
     for (let q = from + 1; q < to; q += 1) if (!seen.has(q)) fault('dropped', `${name}, ${of(channel)}: ${q} never came${at.has(q) ? '' : ', and is not stored'}`);
   };
   for (const r of records) {
     if (r.kind === 'joined') {
-      if (from !== null) fault('joined anew', `${name}, ${of(channel)}: at ${r.seq} after ${last}`);
+      if (from !== null && (!out || r.seq < last)) fault('joined anew', `${name}, ${of(channel)}: at ${r.seq} after ${last}`);
+      if (from !== null && !lost) missing(last + 1);
+      out = lost = false;
       from = last = r.seq;
+    } else if (r.kind === 'left') {
+      if (from === null || out) fault('left twice', `${name}, ${of(channel)}`);
+      out = true;
+    } else if (r.kind === 'resumed' && !('channel' in r) && (out || from === null)) {
+      // of the other channels
     } else if (r.kind === 'resumed') {
       if (from === null) fault('resumed before it joined', `${name}, ${of(channel)}`);
       if (!r.recovered && !lossy) fault('not recovered', `${name}, ${of(channel)}: behind ${last}`);
       lost ||= !r.recovered && lossy;
+      out = false;
+    } else if (out || from === null) {
+      own.set(r.seq, (own.get(r.seq) ?? 0) + 1);
+      if (own.get(r.seq) > (sent.get(who(r))?.by?.[name] ?? 0)) fault(out ? 'after the leave' : 'before the join', `${name}, ${of(channel)}: ${r.seq}`);
     } else {
-      if (from === null) {
-        fault('before the join', `${name}, ${of(channel)}: ${r.seq}`);
-        continue;
-      }
       if (lost && r.seq > last) {
         missing(last + 1);
         from = r.seq - 1;
@@ -93,13 +108,14 @@ function judgeChannel(name, channel, records, log, lossy, fault) {
       last = Math.max(last, r.seq);
     }
   }
-  if (from === null) fault('never joined', `${name}, ${of(channel)}`);
-  else if (!lost) missing((log.at(-1)?.seq ?? from) + 1);
+  if (wanted && (from === null || out)) fault('never joined', `${name}, ${of(channel)}`);
+  else if (from !== null && !lost) missing((out ? last : log.at(-1)?.seq ?? from) + 1);
 }
 
 /** @returns {{what: string, text: string}[]} what is wrong; lossy: the plan
- * trimmed or lost data, so that who resumes may be told of a gap. */
-export function judge({ members, sends, logs, lossy = false }) {
+ * trimmed or lost data, so that who resumes may be told of a gap; truth: who is
+ * where in the end (see judgeNotices). */
+export function judge({ members, sends, logs, lossy = false, truth }) {
   const faults = [];
   const fault = (what, text) => faults.push({ what, text });
   const sent = new Map(sends.map((s) => [who(s), s]));
@@ -107,8 +123,9 @@ export function judge({ members, sends, logs, lossy = false }) {
   judgeSends(sends, logs, seqsOf, lossy, fault);
   for (const m of members) {
     for (const channel of new Set([...m.channels, ...m.records.filter((r) => 'channel' in r).map((r) => r.channel)])) {
-      judgeChannel(m.name, channel, m.records.filter((r) => r.channel === channel || !('channel' in r)), logs[channel] ?? [], lossy, fault);
+      judgeChannel(m.name, channel, m.records.filter((r) => !('notices' in r) && (r.channel === channel || !('channel' in r))), logs[channel] ?? [], { sent, lossy, wanted: m.channels.includes(channel) }, fault);
     }
   }
+  judgeNotices(members, truth, lossy, fault);
   return faults;
 }

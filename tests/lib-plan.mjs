@@ -27,7 +27,7 @@ function uuid(r) {
 
 /** What a member does, each with a weight. Those that only read by one
  * transport do not switch. */
-const SHARES = { send: 56, burst: 8, repeat: 10, hasty: 10, cut: 10, stall: 6, switch: 24 };
+const SHARES = { send: 56, burst: 8, repeat: 10, hasty: 10, cut: 10, stall: 6, switch: 40, leave: 12 };
 
 function steps(r, member, { seconds, gap, shares, resumes }) {
   const cut = resumes.includes(member.via);
@@ -55,9 +55,15 @@ function steps(r, member, { seconds, gap, shares, resumes }) {
       s.fresh = r.below(2) === 0; // a new session over HTTP, not the one before
       s.well = r.below(3) === 0;  // says good-bye first
     }
+    if (what === 'leave') {
+      s.channel = r.below(member.channels.length);
+      s.back = r.below(2) === 0; // goes on by cursor when it joins again
+      const again = Math.round(at + r.pick([50, 1000, 4000]) * r());
+      if (again < seconds * 1000) out.push({ at: again, what: 'join', channel: s.channel });
+    }
     out.push(s);
   }
-  return out;
+  return out.sort((a, b) => a.at - b.at);
 }
 
 /**
@@ -74,6 +80,8 @@ export function plan({ seed, seconds, members: count = 16, gap = 500, shares = {
     const user = n % users;
     const m = {
       name: `m${n}`, user, via: n % 4 < 2 ? 'ws' : 'poll', switches: resumes.length === 2 && n % 3 === 0,
+      // In the end some go, of one user all, of another one of two.
+      goes: n % users === 2 || n === 3,
       begins: n % 8 === 7 ? Math.round(r() * seconds * 500) : 0, // some come late
       // general, a named one, and the private one with a neighbour
       channels: [{}, { channel: user % 4 < 2 ? 'even.pairs' : 'odd-pairs' }, { with: user ^ 1 }],
