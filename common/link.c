@@ -209,6 +209,11 @@ flush(struct link *l)
 	if (l->out.n == 0 || c->busy)
 		return;
 	n = uv_try_write(&c->u.stream, &b, 1);
+	if (n < 0 && n != UV_EAGAIN && l->state == LINK_GREETING) {
+		/* It may have said why it hung up: that is read first. */
+		buf_reset(&l->out);
+		return;
+	}
 	if (n < 0 && n != UV_EAGAIN) {
 		link_drop(l);
 		return;
@@ -296,6 +301,15 @@ read_memory(struct link *l, const redisReply *r)
 	l->eviction_told = true;
 }
 
+/* Whether an error of the greeting is one that it can do without: a name is not
+ * taken. A Redis that is full says so before it reads anything. */
+static bool
+forgiven(const struct link *l, const redisReply *r)
+{
+	return l->greetings == (l->for_commands ? 2 : 0) &&
+	    strstr(r->str, "max number of clients") == NULL;
+}
+
 /* A reply of the greeting; false when the connection is of no use. */
 static bool
 greeted(struct link *l, const redisReply *r)
@@ -309,9 +323,7 @@ greeted(struct link *l, const redisReply *r)
 		read_info(l, r);
 	} else if (l->for_commands && l->greetings == 1) {
 		read_memory(l, r);
-	} else if (r->type == REDIS_REPLY_ERROR &&
-	    strstr(r->str, "CLIENT") == NULL &&
-	    strstr(r->str, "client") == NULL) {
+	} else if (r->type == REDIS_REPLY_ERROR && !forgiven(l, r)) {
 		/* Redis repeats the arguments of a command that it does not
 		 * know, so those of AUTH too. */
 		const char *args = strstr(r->str, ", with args");

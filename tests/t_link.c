@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "redis.h"
 #include "tap.h"
@@ -36,12 +39,18 @@ on_lost(void *arg)
 }
 
 static void
-begin(void)
+begin_for(bool commands)
 {
 	struct link_handler h = { on_ready, on_reply, on_lost, NULL };
 
 	ready = lost = 0;
-	link_to = link_new(&loop, &conf, true, &h);
+	link_to = link_new(&loop, &conf, commands, &h);
+}
+
+static void
+begin(void)
+{
+	begin_for(true);
 }
 
 /* Sends the words and gives what came back. */
@@ -108,6 +117,35 @@ test_tcp(void)
 	conf.redis.path = path;
 }
 
+/* One connection too many gets an error, which is not that to its name. */
+static void
+test_full(bool commands)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int other = socket(AF_UNIX, SOCK_STREAM, 0);
+	static const char *const room[] = { "CONFIG", "SET", "maxclients",
+		"1000" };
+	int before = replies;
+
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", conf.redis.path);
+	ok(CLI("CONFIG", "SET", "maxclients", "1") &&
+	    connect(other, (struct sockaddr *)&sa, sizeof(sa)) == 0,
+	    "a Redis with all the clients that it takes");
+	capture();
+	begin_for(commands);
+	ok(until(&lost, 2, PATIENCE) && ready == 0 && link_failing(link_to),
+	    "takes no connection more, time and again");
+	close(other);
+	ok(until(&ready, 1, PATIENCE), "but when there is room");
+	resp_begin(link_out(link_to), 4);
+	for (int i = 0; i < 4; i++)
+		resp_word(link_out(link_to), span_of(room[i]));
+	ok(until(&replies, before + 1, PATIENCE) && strcmp(reply, "OK") == 0,
+	    "which there is for all again");
+	end();
+	ok(captured("max number of clients"), "and the log says why");
+}
+
 static void
 test_without_auth(void)
 {
@@ -128,6 +166,8 @@ main(void)
 	redis_begin();
 	test_narrow_user();
 	test_tcp();
+	test_full(true);
+	test_full(false);
 	test_without_auth();
 	ok(redis_end(), "nothing is left on the loop");
 	return tap_end();
