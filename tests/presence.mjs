@@ -9,7 +9,7 @@ import WebSocket from 'ws';
 import { startRedis, startResponder, startBridge, startNginx, stop, signal, ok, is, until, post, end, work } from './lib.mjs';
 
 const SEED = Number(process.env.PALAVER_SEED) || Date.now() % 1000000;
-const SECONDS = Number(process.env.PALAVER_SECONDS) || 45;
+const SECONDS = Number(process.env.PALAVER_SECONDS) || 60;
 const USERS = 24;
 const WORKERS = 36;
 const CHECKS = 3;
