@@ -61,6 +61,15 @@ is 'a sound site: each thing is looked at' "$(echo "$said" | sed -n 's/^ok  *\([
 is 'its password is in no process list, and no file is left' "$(ls "$work/tmp")" ''
 sound=$url
 
+site reloading "s|access_log off;|access_log $work/reloading/access.log;|; s|^[^ ]*alias .*|alias /nowhere/;|"
+(
+	wait_for test -s "$work/reloading/access.log"
+	cp "$work/reloading/whole.conf" "$work/reloading/nginx.conf"
+	kill -HUP "$pid_reloading"
+) &
+examine
+is 'a server that is about to reload' "$code" 0
+
 site upgrade '/proxy_set_header Upgrade/d; /proxy_set_header Connection/d'
 examine
 names 'no upgrade' '*WebSocket*upgrade is not passed on: proxy_http_version 1.1*'
