@@ -166,7 +166,7 @@ enum step op_read_password(struct request *q, const char *name, size_t least,
 void op_names(struct buf *b, const struct request *q);
 void op_reply_channel(struct request *q);
 /* Appends a user to the reply, from a member of the sets that are ordered by
- * name (lua/shared.lua); false when it is none. */
+ * name (lua/shared/keys.lua); false when it is none. */
 bool op_reply_user(struct request *q, struct span member, bool online);
 /* Appends the payloads of ready channelMessage frames, with commas; false when
  * one is none. */

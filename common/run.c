@@ -119,7 +119,7 @@ job_end(struct job *j, bool waits)
 	job_free(j);
 }
 
-/* What a first word "OK EPOCH SEQ" says (lua/shared.lua). */
+/* What a first word "OK EPOCH SEQ" says (lua/shared/access.lua). */
 static void
 take_commands(struct place *commands, struct span word)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The embedded scripts, one per file of common/lua but shared.lua. The list is
+/* The embedded scripts, one per file of common/lua. The list is
  * made at build time (script_list.h: SCRIPT(name)). */
 #ifndef PALAVER_SCRIPT_H
 #define PALAVER_SCRIPT_H

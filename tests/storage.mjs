@@ -120,7 +120,7 @@ is((await ann.say('channelMessage', { message: 'no room', UUID: fresh })).channe
 
 // The form for Redis before 7, where only the first write is looked at.
 const text6 = (name) => {
-  const shared = readFileSync(`${top}/common/lua/shared.lua`, 'utf8');
+  const shared = execFileSync('sh', [`${top}/common/embed-lua.sh`, 'shared', `${top}/common/lua`], { encoding: 'utf8' });
   const own = readFileSync(`${top}/common/lua/${name}.lua`, 'utf8');
   return shared + (/^-- runs without memory$/m.test(own) ? "\ncall('DEL', SYS .. 'nothing')\n" : '') + own;
 };

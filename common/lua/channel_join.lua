@@ -7,6 +7,20 @@
 -- of the notices (before this join, or their place), '1' when the frames are
 -- those after the place, more, own sys frame or '', total, number of users,
 -- (member of users, on line)..., frames
+
+-- Whether the channel's notices from that index of their list on, at most
+-- NOTICES and some, have a join of user.
+local function joined_since(scope, user, index)
+	local frames = call('LRANGE', key(scope .. '~', ':l'), index, -1)
+	for i = 1, #frames do
+		if frames[i]:sub(1, 13) == '{"type":"sys"' and
+		    frames[i]:find('"userUUID":"' .. user .. '"', 1, true) then
+			return true
+		end
+	end
+	return false
+end
+
 local user, session, bridge, scope = ARGV[4], ARGV[7], ARGV[8], ARGV[9]
 local err = proved(user, ARGV[5], tonumber(ARGV[6]), true)
 if err then

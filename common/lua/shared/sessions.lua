@@ -1,0 +1,131 @@
+-- SPDX-License-Identifier: MIT
+-- Counting. A session's record says what it is counted for, and changes only
+-- together with the counts: whatever is done twice, or tried again after an
+-- unknown outcome, counts once. Those of a bridge belong to its incarnation
+-- (PROCESS '.' NUMBER, of fixed width), which may count while it has its
+-- lease; one that lost it is reaped. The bridge then takes the next and claims
+-- its sessions for it; what was on its way for the one before is refused.
+
+-- Whether a bridge's incarnation may count the session.
+local function leased(bridge, session)
+	if not call('ZSCORE', SYS .. 'leases', bridge) then
+		return false
+	end
+	local of = call('HGET', SYS .. 's:' .. session, 'b')
+	return not of or of <= bridge
+end
+
+-- Counts a session of user: of a bridge's incarnation, or over HTTP (bridge
+-- '') under a lease of its own (ms). True when nobody saw him on line before.
+local function session_begun(session, user, bridge, lease)
+	local k = SYS .. 's:' .. session
+	if bridge ~= '' then
+		call('HSET', k, 'u', user, 'b', bridge)
+		call('SADD', SYS .. 'b:' .. bridge, session)
+	else
+		call('HSET', k, 'u', user)
+		call('ZADD', SYS .. 'polls', now + lease, session)
+	end
+	return came(user)
+end
+
+-- Has the poll that waits answered at once; of no log, so it may be lost: then
+-- that poll ends by its time.
+local function poll_ended(user, poll)
+	call('ZREM', SYS .. 'waiting', poll)
+	call('PUBLISH', PS .. 'u:' .. user, '- 0 poll ' .. poll)
+end
+
+-- Has the poll of a session answered, if one waits.
+local function session_news(user, session)
+	local k = SYS .. 's:' .. session
+	local poll = call('HGET', k, 'w')
+	if poll then
+		call('HDEL', k, 'w')
+		poll_ended(user, poll)
+	end
+end
+
+-- Ends a session: its channels, then its presence. One that is not counted is
+-- fine. Returns how many channels it was in.
+local function session_ended(session, grace)
+	local k = SYS .. 's:' .. session
+	local fields, of, n = call('HGETALL', k), {}, 0
+	for i = 1, #fields, 2 do
+		of[fields[i]] = fields[i + 1]
+	end
+	for i = 1, #fields, 2 do
+		if fields[i]:sub(1, 2) == 'c:' then
+			left(fields[i]:sub(3), of.u, grace)
+			n = n + 1
+		end
+	end
+	call('DEL', k)
+	if of.w then
+		poll_ended(of.u, of.w)
+	end
+	if of.b then
+		call('SREM', SYS .. 'b:' .. of.b, session)
+	else
+		call('ZREM', SYS .. 'polls', session)
+		call('HDEL', P .. '{u:' .. (of.u or '') .. '}:h', session)
+	end
+	if of.u then
+		went(of.u, grace)
+	end
+	return n
+end
+
+-- Has a bridge's session counted as user's, under this incarnation.
+local function session_claimed(session, user, name, bridge)
+	local k = SYS .. 's:' .. session
+	local of = call('HMGET', k, 'u', 'b')
+	if of[1] ~= user then
+		session_ended(session, 0)
+		if session_begun(session, user, bridge) then
+			sys_signed('signIn', user, name)
+		end
+	elseif of[2] ~= bridge then
+		call('HSET', k, 'b', bridge)
+		call('SADD', SYS .. 'b:' .. bridge, session)
+	end
+end
+
+local function session_left(session, user, scope, grace)
+	if call('HDEL', SYS .. 's:' .. session, 'c:' .. scope) == 1 then
+		left(scope, user, grace)
+		session_news(user, session)
+	end
+end
+
+-- The session is in the channel from now on; joining again changes nothing.
+-- At most channels, the one joined longest ago gives way. place: epoch and seq
+-- of messages and of notices from where on it follows; a bridge's sessions know.
+-- Returns the sys channelJoin that is for this session alone, where all are told
+-- of nothing, or ''.
+local function session_entered(session, user, name, scope, most, place)
+	local k, field = SYS .. 's:' .. session, 'c:' .. scope
+	if call('HEXISTS', k, field) == 1 then
+		return ''
+	end
+	if call('HLEN', k) >= most then
+		local fields, n, first, oldest = call('HGETALL', k), 0
+		for i = 1, #fields, 2 do
+			if fields[i]:sub(1, 2) == 'c:' then
+				local at = tonumber(fields[i + 1]:match('^%d+'))
+				n = n + 1
+				if not first or at < first then
+					first, oldest = at, fields[i]:sub(3)
+				end
+			end
+		end
+		if n >= most then
+			session_left(session, user, oldest, 0)
+		end
+	end
+	call('HSET', k, field, call('HINCRBY', k, 'n', 1)
+	    .. (place and ' ' .. place or ''))
+	session_news(user, session)
+	return entered(scope, user, name) and ''
+	    or '{"type":"sys",' .. joining(scope, user, name)
+end
