@@ -8,6 +8,7 @@
 #include "link.h"
 #include "log.h"
 #include "names.h"
+#include "resp.h"
 
 #define PING_EVERY 5000 /* ms of silence */
 #define PONG_WITHIN 2000 /* ms */

@@ -52,9 +52,4 @@ void link_wake(struct link *l);
 /* Connects now, unless it is connected or about to be. */
 void link_retry(struct link *l);
 
-#define RESP_WORD_FRAME 32 /* bytes around a word at most */
-/* Writes the head of a command of n words, and a word (RESP). */
-void resp_begin(struct buf *b, size_t words);
-void resp_word(struct buf *b, struct span word);
-
 #endif

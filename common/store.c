@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "link.h"
 #include "log.h"
+#include "resp.h"
 
 #define TICK 25 /* ms between looks at the deadlines */
 #define SCHEMA_TIMEOUT 2000 /* ms */

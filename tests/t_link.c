@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "redis.h"
+#include "resp.h"
 #include "tap.h"
 
 static struct link *link_to;
