@@ -11,6 +11,7 @@
 #define MESSAGE_HEAD "{\"type\":\"channelMessage\",\"cursor\":\""
 #define MESSAGE_PAYLOAD "\",\"channelMessage\":"
 #define NOTICE_HEAD "{\"type\":\"sys\",\"cursor\":\""
+#define PRIVATE_HEAD NOTICE_HEAD "u:" /* in a user's own log */
 #define NOTICE_SENDER \
 	"\"sys\":{\"type\":\"channelMessage\",\"channelMessage\":" \
 	"{\"SenderUUID\":\""
@@ -71,7 +72,7 @@ frame_private_notice(struct span frame, struct span *sender,
 	struct span to = SPAN(NOTICE_RECIPIENT);
 	const char *at, *end = frame.p + frame.n;
 
-	if (!starts(frame, SPAN(NOTICE_HEAD)))
+	if (!starts(frame, SPAN(PRIVATE_HEAD)))
 		return false;
 	at = memmem(frame.p, frame.n, mark.p, mark.n);
 	if (at == NULL)

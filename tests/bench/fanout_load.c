@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What a delivery costs: one WebSocket in a channel sends, all of them get it.
  * The CPU of bridge and Redis for each delivery, beside a bare epoll loop that
- * reads a burst once and sends it once to each connection. Also what an idle
- * signed-in connection holds.
- * usage: fanout PORT BRIDGE-PID REDIS-PID CONNECTIONS ROUNDS IDLE */
+ * reads a burst once and sends it once to each connection. Or what an idle
+ * signed-in connection holds in a bridge that had none yet.
+ * usage: fanout_load PORT BRIDGE-PID REDIS-PID CONNECTIONS ROUNDS
+ *        fanout_load PORT BRIDGE-PID IDLE */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -325,36 +326,41 @@ bridge_round(struct peer *all, int n, long bridge, long redis, int burst)
 	    MESSAGES / n;
 }
 
-int
-main(int argc, char **argv)
+static void
+idle(int port, long bridge, int n)
+{
+	struct peer *all = calloc((size_t)n, sizeof(*all));
+	char key[81];
+	long before;
+
+	if (all == NULL)
+		die("setup");
+	/* The first one has all made that is there once. */
+	open_socket(&all[0], port);
+	sign_in(&all[0], "", key);
+	before = rss_bytes(bridge);
+	for (int i = 1; i < n; i++) {
+		open_socket(&all[i], port);
+		sign_in(&all[i], key, NULL);
+	}
+	printf("rss_bytes_idle %.0f\n",
+	    (double)(rss_bytes(bridge) - before) / (n - 1));
+	free(all);
+}
+
+static void
+deliveries(int port, long bridge, long redis, int n, int rounds)
 {
 	double ours[2][ROUNDS_MOST], plain[2][ROUNDS_MOST];
 	static const int bursts[2] = { 1, BURST };
-	struct peer *all, *others;
+	struct peer *all = calloc((size_t)n, sizeof(*all));
+	struct peer *others = calloc((size_t)n, sizeof(*others));
 	char key[81];
-	long bridge, redis, before;
-	int port, n, rounds, idle;
 	size_t size;
 	pid_t pid;
 
-	if (argc != 7)
-		return 2;
-	port = atoi(argv[1]);
-	bridge = atol(argv[2]);
-	redis = atol(argv[3]);
-	n = atoi(argv[4]);
-	rounds = atoi(argv[5]);
-	idle = atoi(argv[6]);
-	if (n < BURST || rounds < 1 || rounds > ROUNDS_MOST)
-		return 2;
-	signal(SIGPIPE, SIG_IGN);
-	raise_descriptors();
-	epoll = epoll_create1(0);
-	all = calloc((size_t)(n > idle ? n : idle), sizeof(*all));
-	others = calloc((size_t)n, sizeof(*others));
-	if (all == NULL || others == NULL || epoll < 0)
+	if (all == NULL || others == NULL)
 		die("setup");
-
 	open_socket(&all[0], port);
 	sign_in(&all[0], "", key);
 	for (int i = 1; i < n; i++) {
@@ -392,17 +398,28 @@ main(int argc, char **argv)
 		printf("bare_us_burst_%d %.3f\n", bursts[b], y);
 		printf("ratio_burst_%d %.2f\n", bursts[b], x / y);
 	}
-	for (int i = 0; i < n; i++)
-		close(all[i].fd);
-	before = rss_bytes(bridge);
-	for (int i = 0; i < idle; i++) {
-		open_socket(&all[i], port);
-		sign_in(&all[i], key, NULL);
-	}
-	if (idle > 0)
-		printf("rss_bytes_idle %.0f\n",
-		    (double)(rss_bytes(bridge) - before) / idle);
 	free(all);
 	free(others);
+}
+
+int
+main(int argc, char **argv)
+{
+	int n, rounds;
+
+	signal(SIGPIPE, SIG_IGN);
+	raise_descriptors();
+	epoll = epoll_create1(0);
+	if (epoll < 0)
+		die("setup");
+	if (argc == 4 && atoi(argv[3]) > 1) {
+		idle(atoi(argv[1]), atol(argv[2]), atoi(argv[3]));
+		return 0;
+	}
+	n = argc == 6 ? atoi(argv[4]) : 0;
+	rounds = argc == 6 ? atoi(argv[5]) : 0;
+	if (n < BURST || rounds < 1 || rounds > ROUNDS_MOST)
+		return 2;
+	deliveries(atoi(argv[1]), atol(argv[2]), atol(argv[3]), n, rounds);
 	return 0;
 }
