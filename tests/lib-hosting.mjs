@@ -176,12 +176,16 @@ const SERVERS = {
 /** Its programs get all from its palaver.conf, not from the environment. */
 const BARE = Object.fromEntries(['REDIS', 'PASSWORD_COST', 'SOCKET_MODE', 'SIGN_UP_RATE', 'REQUEST_RATE'].map((n) => [`PALAVER_${n}`, undefined]));
 
-/** Who holds the socket and starts the responder again when it ends: the socket is fd 0, or fd 3 in systemd's way. */
+/**
+ * Who holds the socket and starts the responder again when it ends: the socket is
+ * fd 0, or fd 3 in systemd's way. When we end, however, so does he, and with him
+ * the responder.
+ */
 function hold(s) {
   const run = `${s.dir}/bin/palaver.fcgi --config ${s.dir}/palaver.conf`;
   const one = s.holder === 'systemd' ? `LISTEN_FDS=1 LISTEN_PID=$$ exec ${run} 3<&0 </dev/null` : `exec ${run}`;
-  const loop = `trap 'ending=1' TERM; while [ -z "$ending" ]; do sh -c '${one}' || echo "exit $?" >>${s.dir}/bad; done`;
-  start(`${s.id}-holder`, 'spawn-fcgi', ['-n', '-b', '1024', '-M', '0666', '-s', `${s.dir}/responder.sock`, '--', '/bin/sh', '-c', loop], BARE);
+  const loop = `trap 'ending=1' TERM; while [ -z "$ending" ]; do setpriv --pdeathsig TERM sh -c '${one}' || echo "exit $?" >>${s.dir}/bad; done`;
+  start(`${s.id}-holder`, 'setpriv', ['--pdeathsig', 'KILL', 'spawn-fcgi', '-n', '-b', '1024', '-M', '0666', '-s', `${s.dir}/responder.sock`, '--', '/bin/sh', '-c', loop], BARE);
 }
 
 function startBridge(s) {

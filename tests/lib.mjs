@@ -188,6 +188,8 @@ process.on('exit', () => {
   for (const child of children.values()) child.kill('SIGTERM');
   rmSync(work, { recursive: true, force: true });
 });
+// Else we would end without that.
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
 for (const fatal of ['uncaughtException', 'unhandledRejection']) {
   process.on(fatal, (e) => {
     console.log(`not ok ${count + 1} - ${e.stack}`);
