@@ -2,10 +2,10 @@
 /* palaver-bridge: keeps the WebSockets and streams Redis' events to them. */
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <uv.h>
 
 #include "conf.h"
+#include "descriptors.h"
 #include "hashing.h"
 #include "hub.h"
 #include "log.h"
@@ -71,18 +71,6 @@ on_signal(uv_signal_t *handle, int number)
 	ws_drain(b->ws);
 	sessions_restart(b->sessions);
 	uv_timer_start(&b->drain, on_drain, 0, DRAIN_TICK);
-}
-
-/* As many descriptors as we may have: libwebsockets sizes its table by it. */
-static void
-raise_descriptors(void)
-{
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
-		return;
-	r.rlim_cur = r.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &r);
 }
 
 static bool
@@ -153,7 +141,7 @@ main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	raise_descriptors();
+	descriptors_raise(); /* libwebsockets sizes its table by it */
 	uv_loop_init(&b.loop);
 	uv_signal_init(&b.loop, &b.term);
 	uv_signal_init(&b.loop, &b.interrupt);

@@ -3,11 +3,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <uv.h>
 
 #include "cgi.h"
+#include "descriptors.h"
 #include "log.h"
 #include "is_cgi.h"
 #include "reaper.h"
@@ -103,17 +103,6 @@ on_signal(uv_signal_t *handle, int number)
 	responder_stop(p->responder, stop, p);
 }
 
-static void
-raise_descriptors(void)
-{
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
-		return;
-	r.rlim_cur = r.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &r);
-}
-
 static bool
 build(struct program *p, int fd)
 {
@@ -189,7 +178,7 @@ main(int argc, char **argv)
 		break;
 	}
 	log_open(PROGRAM, (enum log_level)p.conf.log_level);
-	raise_descriptors();
+	descriptors_raise();
 	fd = find_socket(&p.conf);
 	if (fd == SOURCE_NONE) {
 		conf_clear(&p.conf);

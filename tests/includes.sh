@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 count=0 bad=0
 
 # The layers of common/, lowest first: the one place that says so.
-layers='span buf clock limit log uuid peer
+layers='span buf clock descriptors limit log uuid peer
 error utf8 msg frame origin access_key names
 conf conf_body conf_table conf_value conf_redis scope event socket_file poll
 script reply resp link link_body link_connect link_greeting link_stream store call feed hashing reaper

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "descriptors.h"
 #include "measure.h"
 
 #define BURST 16
@@ -408,7 +409,7 @@ main(int argc, char **argv)
 	int n, rounds;
 
 	signal(SIGPIPE, SIG_IGN);
-	raise_descriptors();
+	descriptors_raise();
 	epoll = epoll_create1(0);
 	if (epoll < 0)
 		die("setup");

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "descriptors.h"
 #include "measure.h"
 
 #define WOKEN 1000   /* polls that one event wakes */
@@ -422,7 +423,7 @@ main(int argc, char **argv)
 	rounds = atoi(argv[5]);
 	if (polls < WOKEN || rounds < 1 || rounds > 64)
 		return 2;
-	raise_descriptors();
+	descriptors_raise();
 	epoll = epoll_create1(0);
 	epoll_bare = epoll_create1(0);
 	all = calloc((size_t)polls, sizeof(*all));

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 static inline void
@@ -63,16 +62,6 @@ median(double *v, int n)
 {
 	qsort(v, (size_t)n, sizeof(*v), measure_by_value);
 	return v[n / 2];
-}
-
-static inline void
-raise_descriptors(void)
-{
-	struct rlimit l;
-
-	getrlimit(RLIMIT_NOFILE, &l);
-	l.rlim_cur = l.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &l);
 }
 
 #endif
