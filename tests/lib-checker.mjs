@@ -148,6 +148,7 @@ async function carryOut(plan, members, servers) {
       if (step.what === 'stall') member.stall(step.still);
       if (step.what === 'hasty') await pause(step.after);
       if (step.what === 'cut' || step.what === 'hasty') member.cut(step);
+      if (step.what === 'miss') member.miss(step);
       if (step.what === 'switch') member.switch(step);
       if (step.what === 'leave') member.leave(step);
       if (step.what === 'join') member.join(step);

@@ -43,6 +43,7 @@ export class Member {
   #pending = new Map(); // UUID -> send that waits for an answer
   #places = new Map();  // of what -> cursor; what comes later holds over what came before
   #away = 0;            // ms to stay away
+  #misses = null;       // what it stays away for
   #lives = 0;           // transports so far
   #sessionIs = null;    // what the session is in; null: not known
   #settling = null;     // transport by which it joins and leaves
@@ -86,6 +87,7 @@ export class Member {
       this.#current.cut();
       await pause(this.#away || AGAIN * (1 + this.r()));
       this.#away = 0;
+      await this.#misses;
     }
   }
 
@@ -169,10 +171,20 @@ export class Member {
     this.#current.stall(ms);
   }
 
-  cut({ away, fresh, well }) {
+  cut({ away = 0, fresh, well }) {
     if (fresh) this.session = '';
     this.#away = away;
     this.#current.cut(well);
+  }
+
+  /** Stays away until general has so many messages more. */
+  miss({ missed, ...step }) {
+    const stored = () => this.run.sends.filter((s) => s.channel === '' && s.answers.length).length;
+    const enough = stored() + missed;
+    this.#misses = (async () => {
+      while (!this.#over && stored() < enough) await pause(AGAIN);
+    })();
+    this.cut(step);
   }
 
   /** Goes on by the other transport. */

@@ -63,17 +63,30 @@ function steps(r, member, { seconds, gap, shares, resumes }) {
     }
     out.push(s);
   }
-  return out.sort((a, b) => a.at - b.at);
+  return out;
+}
+
+/** In the middle the first sends so many messages to general that the second
+ * and the third, who are away until it has, come back to more than a page of
+ * them, or to a gap. */
+function miss(r, member, n, all, { seconds, missed }) {
+  const at = seconds * 500;
+  const text = (k) => `${member.name} missed ${k}`;
+  if (n === 0) return [...all, { at: at + 100, what: 'burst', messages: Array.from({ length: missed }, (_, k) => ({ channel: 0, uuid: uuid(r), text: text(k) })) }];
+  if (n > 2) return all;
+  return [...all.filter((s) => s.what !== 'leave' || s.channel), { at, what: 'miss', missed, fresh: n === 1, well: false }];
 }
 
 /**
  * @param {{seed: number, seconds: number, members?: number, gap?: number,
- *   shares?: object, resumes?: string[], outages?: string[], every?: number}}
+ *   shares?: object, resumes?: string[], missed?: number, outages?: string[],
+ *   every?: number}}
  *   options members: half begin by WebSocket, half by long-poll, every third
  *   switches; gap: ms between the steps of one, on average; resumes: by what
- *   they can go on; outages: what befalls the servers, one each `every` ms.
+ *   they can go on; missed: how many messages of general two of them miss at
+ *   once; outages: what befalls the servers, one each `every` ms.
  */
-export function plan({ seed, seconds, members: count = 16, gap = 500, shares = {}, resumes = ['ws', 'poll'], outages = [], every = 2500 }) {
+export function plan({ seed, seconds, members: count = 16, gap = 500, shares = {}, resumes = ['ws', 'poll'], missed = 0, outages = [], every = 2500 }) {
   const users = count / 2;
   const members = Array.from({ length: count }, (_, n) => {
     const r = random(seed, `member ${n}`);
@@ -86,7 +99,8 @@ export function plan({ seed, seconds, members: count = 16, gap = 500, shares = {
       // general, a named one, and the private one with a neighbour
       channels: [{}, { channel: user % 4 < 2 ? 'even.pairs' : 'odd-pairs' }, { with: user ^ 1 }],
     };
-    return { ...m, steps: steps(r, m, { seconds, gap, resumes, shares: { ...SHARES, ...shares } }) };
+    const all = steps(r, m, { seconds, gap, resumes, shares: { ...SHARES, ...shares } });
+    return { ...m, steps: (missed ? miss(r, m, n, all, { seconds, missed }) : all).sort((a, b) => a.at - b.at) };
   });
   const r = random(seed, 'servers');
   const befalls = [];
