@@ -266,7 +266,7 @@ bare_start(struct peer *all, int n)
 	    listen(listener, 4096) != 0 ||
 	    getsockname(listener, (struct sockaddr *)&a, &size) != 0)
 		die("listen");
-	pid = fork();
+	pid = fork_bound();
 	if (pid == 0)
 		bare(listener, n);
 	for (int i = 0; i < n; i++) {

@@ -381,9 +381,7 @@ start_bare(void)
 	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) != 0 ||
 	    listen(fd, 4096) != 0)
 		die("bare listen");
-	bare_loop.pid = fork();
-	if (bare_loop.pid < 0)
-		die("fork");
+	bare_loop.pid = fork_bound();
 	if (bare_loop.pid == 0) {
 		bare(fd);
 		_exit(2);
