@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The page in Chromium, as its visitors use it.
+// PALAVER_SHOTS: a folder for pictures.
+import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import { until } from './lib.mjs';
 
 const PATIENCE = 60000; // ms: a start beside everything else is slow
+const shots = process.env.PALAVER_SHOTS;
 
 export const launch = () => chromium.launch({
   executablePath: '/usr/bin/chromium',
@@ -13,10 +16,10 @@ export const launch = () => chromium.launch({
 /** Somebody in a browser of one's own, without an account yet. faults: what the page's scripts threw, and its requests to others. */
 export class Visitor {
   faults = [];
-  /** webSocket: whether one gets through. */
-  static async open(browser, url, { webSocket = true } = {}) {
-    const v = new Visitor();
-    v.context = await browser.newContext({ ignoreHTTPSErrors: true });
+  /** webSocket: whether one gets through. The other options are Playwright's of a context. */
+  static async open(browser, url, { webSocket = true, ...options } = {}) {
+    const v = new this();
+    v.context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1000, height: 620 }, ...options });
     v.page = await v.context.newPage();
     v.page.setDefaultTimeout(PATIENCE);
     v.page.on('pageerror', (e) => v.faults.push(e.message));
@@ -30,10 +33,14 @@ export class Visitor {
   t(id) {
     return this.page.getByTestId(id);
   }
+  /** The button of a room. */
+  room(name) {
+    return this.page.locator(`[data-testid=room][data-name="${name}"]`);
+  }
   /** Signs in, with a new account if there is none of that name. */
-  async signIn(name) {
+  async signIn(name, password = 'secret123') {
     await this.t('name').fill(name);
-    await this.t('password').fill('secret123');
+    await this.t('password').fill(password);
     await this.t('sign-in').click();
     await this.t('composer').waitFor();
   }
@@ -41,15 +48,32 @@ export class Visitor {
     await this.t('composer').fill(text);
     await this.t('composer').press('Enter');
   }
+  /** The messages that hold it. */
+  text(text) {
+    return this.t('message-text').filter({ hasText: text });
+  }
+  /** All messages that are shown. */
+  texts() {
+    return this.t('message-text').allTextContents();
+  }
+  has(text) {
+    return until(text, async () => (await this.texts()).includes(text));
+  }
+  /** Until the page says so of its connection. */
+  tells(text) {
+    return until(text, async () => text.test(await this.t('banner').textContent()), PATIENCE);
+  }
   /** Whether the text comes to be shown, once. */
   shows(text) {
-    return until(`"${text}"`, async () => (await this.t('message-text').filter({ hasText: text }).count()) === 1, PATIENCE).then(() => true, () => false);
+    return until(`"${text}"`, async () => (await this.text(text).count()) === 1, PATIENCE).then(() => true, () => false);
   }
   /** What the page comes to say of its connection. */
   async transport() {
-    const said = () => this.t('banner-text').textContent();
-    await until('a connection', async () => /^Connected by /.test(await said()), PATIENCE).catch(() => null);
-    return said();
+    await this.tells(/^\s*Connected by /).catch(() => null);
+    return this.t('banner-text').textContent();
+  }
+  shot(name) {
+    return shots ? this.page.screenshot({ path: join(shots, `${name}.png`) }) : null;
   }
   close() {
     return this.context.close();

@@ -3,66 +3,23 @@
 // never answered, a network cut for 20 s, changes between WebSocket and
 // long-poll while messages flow, a history that does not reach back.
 // PALAVER_SHOTS: a folder for pictures.
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
-import { startRedis, startResponder, startBridge, startNginx, post, ok, is, until, end, work } from './lib.mjs';
-import { launch } from './lib-page.mjs';
+import { startRedis, startResponder, startBridge, startNginx, post, redis, ok, is, until, end } from './lib.mjs';
+import { launch, Visitor } from './lib-page.mjs';
 import { Net } from './lib-net.mjs';
 
 const OFFLINE = 20000; // ms that the network is cut
-const shots = process.env.PALAVER_SHOTS;
 const limits = { PALAVER_MESSAGE_RATE: '0', PALAVER_REQUEST_RATE: '0' };
 await startRedis();
 for (const r of ['r1', 'r2']) await startResponder(r, limits);
 await startBridge('bridge', limits);
 const url = await startNginx(['r1', 'r2'], ['bridge']);
-const redis = (...args) => execFileSync('redis-cli', ['-s', `${work}/redis.sock`, ...args], { encoding: 'utf8' }).trim();
 const browser = await launch();
 
-/** A window of one's own, behind a network of its own. */
-class Window {
-  faults = [];
-  static async open(name, ways, options = {}) {
-    const w = new Window();
-    w.name = name;
-    w.net = await Net.before(url);
-    w.net.ways = ways;
-    const context = await browser.newContext({ viewport: { width: 1000, height: 620 }, ...options });
-    w.page = await context.newPage();
-    w.page.setDefaultTimeout(20000);
-    w.page.on('pageerror', (e) => w.faults.push(e.message));
-    await w.page.goto(w.net.url);
-    await w.t('name').fill(name);
-    await w.t('password').fill('secret123');
-    return w;
-  }
-  t(id) {
-    return this.page.getByTestId(id);
-  }
-  async signIn() {
-    await this.t('sign-in').click();
-    await this.t('composer').waitFor();
-  }
-  async say(text) {
-    await this.t('composer').fill(text);
-    await this.t('composer').press('Enter');
-  }
-  room(name) {
-    return this.page.locator(`[data-testid=room][data-name="${name}"]`);
-  }
-  texts() {
-    return this.t('message-text').allTextContents();
-  }
-  has(text) {
-    return until(text, async () => (await this.texts()).includes(text));
-  }
-  /** Until the page says so of its connection. */
-  tells(text) {
-    return until(text, async () => text.test(await this.t('banner').textContent()), 40000);
-  }
-  shot(name) {
-    return shots ? this.page.screenshot({ path: join(shots, `${name}.png`) }) : null;
-  }
+/** A visitor behind a network of one's own. */
+async function visit(ways) {
+  const net = await Net.before(url);
+  net.ways = ways;
+  return Object.assign(await Visitor.open(browser, net.url), { net });
 }
 
 /** Somebody else, by HTTP and without that network. */
@@ -71,13 +28,13 @@ const says = async (message) => (await post(url, 'channelMessage', { accessKey: 
 
 // ---- no WebSocket gets through ----
 
-const ann = await Window.open('ann', 'refuse');
-await ann.signIn();
+const ann = await visit('refuse');
+await ann.signIn('ann');
 await ann.tells(/Connected by long-poll/);
 ok(true, 'where a WebSocket is refused the page works by long-poll, and says so');
-const carl = await Window.open('carl', 'mute');
+const carl = await visit('mute');
 const began = Date.now();
-await carl.signIn();
+await carl.signIn('carl');
 await carl.tells(/Connected by long-poll/);
 ok(Date.now() - began < 15000, 'and where it is never answered');
 await ann.say('hello carl');
@@ -107,7 +64,7 @@ ok(true, 'sign out works');
 
 // ---- from one to the other, and back, while messages flow ----
 
-await carl.page.context().close();
+await carl.close();
 await ann.room('General').click();
 let sent = 0;
 let flowing = true;
@@ -188,10 +145,10 @@ is(await around(), 'from the dark 2,lost 10', 'and can be made as small as the h
 await ann.say('on it goes');
 await ann.has('on it goes');
 
-await ann.page.context().setOffline(true);
+await ann.context.setOffline(true);
 await ann.tells(/Offline/);
 await ann.shot('offline');
-await ann.page.context().setOffline(false);
+await ann.context.setOffline(false);
 await ann.tells(/Connected by/);
 ok(true, 'a device without a network says so, until it has one');
 
