@@ -4,7 +4,7 @@
 // Debian has it. Each set-up has a Redis, a bridge and responders of its own,
 // and two sites: http at /, https below /chat/.
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import { start, stop, until, freePort, top, work, Client } from './lib.mjs';
@@ -12,16 +12,20 @@ import { start, stop, until, freePort, top, work, Client } from './lib.mjs';
 const build = process.env.PALAVER_BUILD;
 const root = process.getuid() === 0;
 
-/** What the set-ups are: their server, their snippets, who holds the responder's socket, and how many polls may hold a process. */
+/**
+ * What the set-ups are: their server, their snippets, who holds the responder's
+ * socket, how many polls may hold a process, and when the responder hears that a
+ * poll's client has left.
+ */
 export const SETUPS = [
-  { name: 'nginx', server: 'nginx', main: ['nginx-upstreams.conf'], site: ['nginx-palaver.conf'], holder: 'fd0' },
-  { name: 'nginx, keep-alive', server: 'nginx', main: ['nginx-upstreams-keepalive.conf'], site: ['nginx-palaver.conf'], holder: 'systemd' },
-  { name: 'lighttpd mod_fastcgi, socket', server: 'lighttpd', modules: ['mod_fastcgi'], site: ['lighttpd-palaver.conf', 'lighttpd-fastcgi.conf'], holder: 'fd0' },
-  { name: 'lighttpd mod_fastcgi, started', server: 'lighttpd', modules: ['mod_fastcgi'], site: ['lighttpd-palaver.conf', 'lighttpd-fastcgi-start.conf'], holder: 'server' },
-  { name: 'lighttpd mod_cgi', server: 'lighttpd', modules: ['mod_cgi'], site: ['lighttpd-palaver.conf', 'lighttpd-cgi.conf'], holder: 'none', slots: 5 },
-  { name: 'Apache mod_proxy_fcgi', server: 'apache', modules: ['proxy_fcgi'], site: ['apache-proxy-fcgi.conf', 'apache-palaver.conf'], holder: 'systemd' },
-  { name: 'Apache mod_fcgid', server: 'apache', modules: ['fcgid'], site: ['apache-fcgid.conf', 'apache-palaver.conf'], holder: 'server', slots: 5 },
-  { name: 'Apache mod_cgid', server: 'apache', modules: ['cgid'], site: ['apache-cgid.conf', 'apache-palaver.conf'], holder: 'none', slots: 5 },
+  { name: 'nginx', server: 'nginx', main: ['nginx-upstreams.conf'], site: ['nginx-palaver.conf'], holder: 'fd0', left: 'at once' },
+  { name: 'nginx, keep-alive', server: 'nginx', main: ['nginx-upstreams-keepalive.conf'], site: ['nginx-palaver.conf'], holder: 'systemd', left: 'at once' },
+  { name: 'lighttpd mod_fastcgi, socket', server: 'lighttpd', modules: ['mod_fastcgi'], site: ['lighttpd-palaver.conf', 'lighttpd-fastcgi.conf'], holder: 'fd0', left: 'at its end' },
+  { name: 'lighttpd mod_fastcgi, started', server: 'lighttpd', modules: ['mod_fastcgi'], site: ['lighttpd-palaver.conf', 'lighttpd-fastcgi-start.conf'], holder: 'server', left: 'at its end' },
+  { name: 'lighttpd mod_cgi', server: 'lighttpd', modules: ['mod_cgi'], site: ['lighttpd-palaver.conf', 'lighttpd-cgi.conf'], holder: 'none', slots: 5, left: 'at its end' },
+  { name: 'Apache mod_proxy_fcgi', server: 'apache', modules: ['proxy_fcgi'], site: ['apache-proxy-fcgi.conf', 'apache-palaver.conf'], holder: 'systemd', left: 'at its end' },
+  { name: 'Apache mod_fcgid', server: 'apache', modules: ['fcgid'], site: ['apache-fcgid.conf', 'apache-palaver.conf'], holder: 'server', slots: 5, left: 'at its end' },
+  { name: 'Apache mod_cgid', server: 'apache', modules: ['cgid'], site: ['apache-cgid.conf', 'apache-palaver.conf'], holder: 'none', slots: 5, left: 'at its end' },
 ];
 
 /** A certificate for localhost, signed by itself. */
@@ -272,6 +276,15 @@ export function responders(s) {
     }
   });
 }
+
+/** How many descriptors they have open. */
+export const descriptors = (s) => responders(s).reduce((n, pid) => {
+  try {
+    return n + readdirSync(`/proc/${pid}/fd`).length;
+  } catch {
+    return n; // it ended just now
+  }
+}, 0);
 
 /** Ends it all; the exit codes of our programs that were not 0. */
 export async function close(s) {
