@@ -36,11 +36,15 @@ export async function until(what, fn, ms = 20000) {
   }
 }
 
+const ports = new Set();
+/** A port of loopback that nobody listens at, another one each time. */
 export function freePort() {
   return new Promise((resolve) => {
     const s = createServer().listen(0, '127.0.0.1', () => {
       const { port } = s.address();
-      s.close(() => resolve(port));
+      const again = ports.has(port);
+      ports.add(port);
+      s.close(() => resolve(again ? freePort() : port));
     });
   });
 }
