@@ -2,65 +2,14 @@
 // Failover to a replica: the programs know one address, behind which another
 // Redis answers from one moment to the next. Without loss all sessions go on as
 // if nothing had been; what was lost is seen by those who had seen it.
-import { execFile } from 'node:child_process';
-import { connect, createServer } from 'node:net';
-import { mkdirSync } from 'node:fs';
-import { start, startResponder, startBridge, startNginx, stop, freePort, post, Client, ok, is, until, end, work } from './lib.mjs';
+import { startResponder, startBridge, startNginx, post, Client, ok, is, until, end, work } from './lib.mjs';
+import { Address, copied, parted, redisAt } from './lib-failover.mjs';
 
-const cli = (port, ...args) => new Promise((done) => {
-  execFile('redis-cli', ['-p', String(port), ...args], (_, out) => done(String(out).trim()));
-});
-
-/** A Redis at a port of its own; after: the port of the one that it copies. */
-async function redis(name, after) {
-  const port = await freePort();
-  mkdirSync(`${work}/${name}`);
-  start(name, 'redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', `${work}/${name}`, '--repl-diskless-sync-delay', '0',
-    ...(after ? ['--replicaof', `127.0.0.1 ${after}`] : [])]);
-  await until(name, async () => (await cli(port, 'PING')) === 'PONG');
-  if (after) await until('the copy', async () => /master_link_status:up/.test(await cli(port, 'INFO', 'replication')));
-  return { name, port };
-}
-
-/** Until the copy has all that from has; WAIT tells only of its own client's. */
-async function copied(from, copy) {
-  const offset = async (r) => /master_repl_offset:(\d+)/.exec(await cli(r.port, 'INFO', 'replication'))?.[1];
-  await until('the copy to have it all', async () => {
-    const before = await offset(from);
-    return before === await offset(copy) && before === await offset(from);
-  });
-}
-
-// ---- the address ----
-
-let target;
-const held = new Set();
-const address = createServer((from) => {
-  const to = connect(target.port, '127.0.0.1');
-  for (const [a, b] of [[from, to], [to, from]]) {
-    held.add(a);
-    a.on('data', (d) => b.write(d));
-    a.on('close', () => {
-      held.delete(a);
-      b.destroy();
-    });
-    a.on('error', () => {});
-  }
-});
-await new Promise((r) => { address.listen(0, '127.0.0.1', r); });
-/** From now on another one answers there. */
-async function promote(other) {
-  const before = target;
-  await stop(before.name, 'SIGKILL');
-  await cli(other.port, 'REPLICAOF', 'NO', 'ONE');
-  target = other;
-  for (const s of held) s.destroy();
-}
-
-const one = target = await redis('one');
-const two = await redis('two', one.port);
+const one = await redisAt('one');
+const two = await redisAt('two', one.port);
+const address = await Address.of(one);
 const env = {
-  PALAVER_REDIS: `redis://127.0.0.1:${address.address().port}`, PALAVER_MESSAGE_RATE: '0', PALAVER_SIGN_IN_RATE: '0', PALAVER_NOTICE_RATE: '0',
+  PALAVER_REDIS: address.url, PALAVER_MESSAGE_RATE: '0', PALAVER_SIGN_IN_RATE: '0', PALAVER_NOTICE_RATE: '0',
 };
 await startResponder('responder', env);
 await startBridge('bridge', env);
@@ -93,13 +42,15 @@ async function send(c, n) {
 const ann = await member({ username: 'ann', password: PASSWORD });
 const bob = await member({ username: 'bob', password: PASSWORD });
 const poller = (await post(url, 'signIn', { signIn: { username: 'carl', password: PASSWORD } })).authorized;
-await post(url, 'channelJoin', { accessKey: poller.accessKey, sessionUUID: poller.sessionUUID });
+const by = ({ accessKey, sessionUUID }) => (type, payload) => post(url, type, { accessKey, sessionUUID, [type]: payload });
+const byPoller = by(poller);
+await byPoller('channelJoin');
 let at = [];
 /** What a long-poll session gets of general until it has got n messages. */
 async function polled(n) {
   const got = { messages: [], recovered: true };
   await until(`${n} messages`, async () => {
-    const { events } = await post(url, 'events', { accessKey: poller.accessKey, sessionUUID: poller.sessionUUID, events: { since: at, wait: 0 } });
+    const { events } = await byPoller('events', { since: at, wait: 0 });
     if (!events) return false;
     got.messages.push(...messages(events.frames));
     got.recovered &&= events.recovered;
@@ -113,12 +64,15 @@ async function polled(n) {
 
 for (let n = 0; n < 10; n += 1) await send(ann, n);
 is((await polled(10)).messages.join(), numbers(0, 10), 'ten messages');
+const kept = (await byPoller('channelJoin', { channel: 'kept' })).channelJoin.cursor;
+const left = (await byPoller('channelJoin', { channel: 'left' })).channelJoin.cursor;
+await byPoller('channelLeave', { channel: 'left' });
 const seen = cursor(ann);
 await send(ann, 10);
 await until('all of them', () => messages(bob.frames).length === 11);
 await copied(one, two);
 const later = seen; // with one message missed
-await promote(two);
+await address.promote(two);
 for (let n = 11; n < 20; n += 1) await send(bob, n);
 await until('all of them', () => [ann, bob].every((c) => messages(c.frames).length === 20));
 for (const [name, c] of Object.entries({ ann, bob })) {
@@ -130,6 +84,9 @@ ok(epoch(cursor(ann)) !== epoch(seen), 'the epoch is another');
 const rest = await polled(10);
 is(rest.messages.join(), numbers(10, 20), 'a long-poll session goes on as well');
 is(rest.recovered, true, 'and nothing says that anything was lost');
+const stands = async (...since) => (await byPoller('events', { since: [at, ...since].join(), wait: 0 }));
+is((await stands(kept)).events?.recovered, true, 'in all that it has joined');
+is((await stands(left)).events?.recovered, true, 'and a cursor of what it left is none');
 const again = await open();
 const { authorized } = await again.ask({ type: 'signIn', signIn: { accessKey: ann.key } }, 'authorized');
 const { channelJoin } = await again.ask({ type: 'channelJoin', channelJoin: { since: seen, limit: 100 } });
@@ -139,24 +96,29 @@ is((await ann.ask({ type: 'users', users: { online: true } })).users.received, 3
 
 // ---- what was stored last is lost ----
 
-const three = await redis('three', two.port);
+const joiner = by((await post(url, 'signIn', { accessKey: poller.accessKey })).authorized);
+const three = await redisAt('three', two.port);
 await copied(two, three);
 const before = cursor(ann);
-await cli(three.port, 'REPLICAOF', 'NO', 'ONE'); // it follows no more
+await parted(three);
 for (let n = 20; n < 23; n += 1) await send(bob, n);
 await until('all of them', () => messages(bob.frames).length === 23 && messages(ann.frames).length === 23);
 await polled(3);
+const joined = (await joiner('channelJoin', { channel: 'lost' })).channelJoin.cursor;
 const lost = cursor(bob);
-await promote(three);
+await address.promote(three);
 await until('the loss to be seen', () => ann.code && bob.code);
 is(`${ann.code} ${bob.code}`, '4008 4008', 'with loss, who has seen what was lost is closed with 4008');
 let news;
 await until('a reply', async () => {
-  ({ events: news } = await post(url, 'events', { accessKey: poller.accessKey, sessionUUID: poller.sessionUUID, events: { since: at, wait: 0 } }));
+  ({ events: news } = await byPoller('events', { since: at, wait: 0 }));
   return news;
 });
 is(news.recovered, false, 'by long-poll recovered is false');
 is(messages(news.frames).join(), numbers(0, 20), 'with the newest of what is left');
+const { error } = await joiner('events', { since: joined, wait: 0 });
+is(`${error?.code} ${error?.payload}`, '4 sessionUUID', 'a session whose join was lost is told that it has ended');
+is((await joiner('events', { wait: 0 })).error?.code, 4, 'and has');
 const back = await member({ accessKey: ann.key });
 await send(back, 30);
 is((await back.next('channelMessage')).channelMessage.seq, 21, 'the numbers go on where the new Redis was');

@@ -17,22 +17,43 @@ if err then
 	return err
 end
 local record = call('HGETALL', SYS .. 's:' .. session)
-local given, scopes, before = places(ARGV[12]), {}, nil
+local given, scopes, joined, before = places(ARGV[12]), {}, {}, nil
+local began, whole
 for i = 1, #record, 2 do
 	local name, value = record[i], record[i + 1]
 	if name == 'b' then
 		return fail('10', 'sessionUUID')
 	elseif name == 'w' then
 		before = value
+	elseif name == 'd' then
+		whole = value
 	elseif name == 'o' then
 		local se, ss, ue, us = value:match('(%S+) (%S+) (%S+) (%S+)')
+		began = se
 		scopes[#scopes + 1] = { 'sys', se, tonumber(ss) }
 		scopes[#scopes + 1] = { 'u:' .. user, ue, tonumber(us) }
 	elseif name:sub(1, 2) == 'c:' then
 		local e, s, ne, ns = value:match(' (%S+) (%S+) (%S+) (%S+)')
 		local scope = name:sub(3)
+		joined[scope] = true
 		scopes[#scopes + 1] = { scope, e, tonumber(s), true }
 		scopes[#scopes + 1] = { scope .. '~', ne, tonumber(ns) }
+	end
+end
+-- The Redis that took over from another may lack joins of the session, which it
+-- would follow no more: who stands in such a channel is to sign in and join anew.
+-- Once it stands in none, nothing was lost; a poll that asks again knows only of
+-- joins before it.
+local _, served = meta('sys')
+if served ~= began and served ~= whole then
+	for scope in pairs(given) do
+		if of_channel(scope) and not joined[scope] then
+			call('ZADD', SYS .. 'polls', 'XX', 0, session)
+			return fail('4', 'sessionUUID')
+		end
+	end
+	if ARGV[13] ~= '1' then
+		call('HSET', SYS .. 's:' .. session, 'd', served)
 	end
 end
 local recovered, more = '1', '0'

@@ -20,9 +20,10 @@
 --                           c:SCOPE -> n of that join, epoch and seq where it
 --                           began, the same of the notices. HTTP: o epoch and
 --                           seq of sys and of the user's log at its sign-in,
---                           w a poll that may wait. No TTL: it ends by itself
---                           or is reaped. A WebSocket's that is nobody's yet has
---                           b and a TTL only.
+--                           d a later epoch of sys by which no join of it was
+--                           lost, w a poll that may wait. No TTL: it ends by
+--                           itself or is reaped. A WebSocket's that is nobody's
+--                           yet has b and a TTL only.
 --   P{sys}:g:H      string  rate of wrong passwords (H: hash of name, address)
 --   P{sys}:a:H      string  rate of new users (H: hash of address)
 --   P{u:UUID}       hash    p password's hash, c created (ms), f folded name,
