@@ -57,10 +57,12 @@ on_message(void *arg, struct span channel, struct span payload)
 
 	if (t == NULL)
 		return;
-	if (payload.n > ended.n && memcmp(payload.p, ended.p, ended.n) == 0)
+	if (payload.n > ended.n && memcmp(payload.p, ended.p, ended.n) == 0) {
+		/* The poll itself may come later, by the other connection. */
+		t->since = ++ts->ticket;
 		ts->handler.on_ended(ts->handler.arg, t, (struct span){
 		    payload.p + ended.n, payload.n - ended.n });
-	else if (event_split(payload, &e) &&
+	} else if (event_split(payload, &e) &&
 	    topic_add(t, topic_epoch(e.epoch), e.seq, e.text))
 		ts->handler.on_news(ts->handler.arg, t);
 }

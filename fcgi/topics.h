@@ -34,7 +34,8 @@ struct topic *topics_find(const struct topics *ts, const char *scope);
 struct topic *topics_get(struct topics *ts, const char *scope);
 /* Leaves what nobody has followed for long; to be called now and then. */
 void topics_forget(struct topics *ts, uint64_t now);
-/* Counts subscriptions that came to stand; see topic.since. */
+/* Counts what may have passed by a poll that Redis is being asked for, such as
+ * a subscription that came to stand; see topic.since. */
 uint64_t topics_ticket(const struct topics *ts);
 
 #endif

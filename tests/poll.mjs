@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Long-poll: answered at once with news, parked without, woken by an event,
 // ended by its time, by a newer poll, by a join; cursors at every boundary.
-import { execFileSync } from 'node:child_process';
-import { startRedis, startResponder, startBridge, startNginx, Client, ok, is, until, post, end, work } from './lib.mjs';
+import { startRedis, startResponder, startBridge, startNginx, redis, Client, ok, is, until, post, end, work } from './lib.mjs';
 import { ask as askAt } from './lib-fcgi.mjs';
 
 await startRedis();
@@ -11,7 +10,6 @@ const limits = { PALAVER_MESSAGE_RATE: '0', PALAVER_SIGN_IN_RATE: '0', PALAVER_U
 for (const r of ['r1', 'r2']) await startResponder(r, limits);
 await startBridge('bridge', limits);
 const url = await startNginx(['r1', 'r2'], ['bridge']);
-const redis = (...args) => execFileSync('redis-cli', ['-s', `${work}/redis.sock`, ...args], { encoding: 'utf8' }).trim();
 
 /** A long-poll session of a user. */
 class Poller {
@@ -82,6 +80,24 @@ await bob.post('channelMessage', { message: 'psst', recipientUUID: ann.uuid });
 r = await ann.poll(20);
 is(messages(r).join(), 'psst', 'the channel joined is followed from then on, whatever the cursor says');
 ok(!r.events.frames.some((f) => f.sys?.type === 'channelMessage'), 'its sys channelMessage is spared');
+
+// Redis runs the poll and then the join, and tells of the join's end of it by
+// another connection than of the poll.
+let late = 0;
+for (let n = 0; n < 5; n += 1) {
+  const channel = `overtaken${n}`;
+  const at = (type, payload) => askAt(`${work}/r1.sock`, type, { accessKey: ann.key, sessionUUID: ann.session, [type]: payload });
+  while ((await ann.poll(0)).events.frames.length) { /* what there was */ }
+  redis('client', 'pause', '50');
+  const asked = Date.now();
+  const overtaken = at('events', { since: ann.cursor, wait: 4 });
+  await at('channelJoin', { channel });
+  await bob.post('channelMessage', { channel, message: 'hello' });
+  await overtaken;
+  late += Date.now() - asked > 3500;
+  await at('channelLeave', { channel });
+}
+is(late, 0, 'a join that comes just behind a poll ends it, too');
 
 // Cursors that lead nowhere, or where nobody may go.
 const g = ann.cursor.split(',').find((c) => c.startsWith('g:'));
