@@ -161,6 +161,18 @@ is_place(const struct read_part *p, struct span epoch, uint64_t seq)
 	    (seq <= p->last_before && span_eq(epoch, p->epoch_before));
 }
 
+/* Where notices go on behind a place of that epoch that is none: where the epoch
+ * began in which it was lost, else, as nobody knows what it saw, at the end. */
+static uint64_t
+goes_on(const struct read_part *p, struct span epoch)
+{
+	uint64_t next = p->last_before + 1;
+
+	if (!span_eq(epoch, p->epoch_before))
+		return p->last + 1;
+	return next > p->first ? next : p->first;
+}
+
 /* Those whose place is none have lost something for good. before: the ring's
  * epoch up to now. */
 static void
@@ -168,11 +180,14 @@ part(struct followed *f, const char *before, const struct read_part *p)
 {
 	for (size_t i = 0; i < f->nmembers; i++) {
 		struct member *m = f->members[i];
-		bool good = is_place(p, span_of(m->epoch[0] == '\0' ? before :
-		    m->epoch), m->seq);
+		struct span epoch = span_of(m->epoch[0] == '\0' ? before :
+		    m->epoch);
+		bool good = is_place(p, epoch, m->seq);
+		uint64_t next = goes_on(p, epoch);
+
 		m->epoch[0] = '\0';
 		if (!good)
-			read_missed(f, m, p->first);
+			read_missed(f, m, next);
 	}
 }
 

@@ -97,6 +97,14 @@ is((await ann.ask({ type: 'users', users: { online: true } })).users.received, 3
 // ---- what was stored last is lost ----
 
 const joiner = by((await post(url, 'signIn', { accessKey: poller.accessKey })).authorized);
+const quiet = { type: 'channelJoin', channelJoin: { channel: 'quiet' } };
+const watch = await open();
+await watch.ask({ type: 'signIn', signIn: { username: 'dora', password: PASSWORD } }, 'authorized');
+await watch.ask(quiet);
+/** Whose joins of quiet it has been told. */
+const came = () => watch.frames.filter((f) => f.type === 'sys' && f.sys.channelJoin?.channel === 'quiet').map((f) => f.user.Username).join();
+await ann.ask(quiet);
+await until('two to be there', () => came() === 'dora,ann');
 const three = await redisAt('three', two.port);
 await copied(two, three);
 const before = cursor(ann);
@@ -104,6 +112,8 @@ await parted(three);
 for (let n = 20; n < 23; n += 1) await send(bob, n);
 await until('all of them', () => messages(bob.frames).length === 23 && messages(ann.frames).length === 23);
 await polled(3);
+await bob.ask(quiet);
+await until('three to be there', () => came() === 'dora,ann,bob');
 const joined = (await joiner('channelJoin', { channel: 'lost' })).channelJoin.cursor;
 const lost = cursor(bob);
 await address.promote(three);
@@ -122,6 +132,11 @@ is((await joiner('events', { wait: 0 })).error?.code, 4, 'and has');
 const back = await member({ accessKey: ann.key });
 await send(back, 30);
 is((await back.next('channelMessage')).channelMessage.seq, 21, 'the numbers go on where the new Redis was');
+const eve = await member({ username: 'eve', password: PASSWORD });
+await eve.ask(quiet);
+await until('eve to be told of', () => came().endsWith('eve'));
+// That bob came is lost, and may be told as news.
+is(`${came().replace(/,bob/g, '')} ${watch.code}`, 'dora,ann,eve 0', 'who has seen no message that was lost stays, and is told no notice again');
 const resumes = [
   ['has seen what was lost', lost, `false ${numbers(11, 20)},m30`], ['has not', before, 'true m30'],
   ['was away since before the first failover', later, `false ${numbers(11, 20)},m30`],

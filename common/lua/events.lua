@@ -64,10 +64,11 @@ for i = 1, #scopes do
 	if place then
 		e, at = place[1], place[2]
 	end
-	local flag, s, epoch, first = reached(scope, e, at)
+	local flag, s, epoch, first, b, p = reached(scope, e, at)
 	if flag ~= 'ok' then
-		-- Notices are short-lived by contract: they just go on.
-		at = s
+		-- Notices are short-lived by contract: they just go on, from where
+		-- what was lost began, or at the end.
+		at = e == p and at > b and math.max(b, first - 1) or s
 		if counts then
 			recovered = '0'
 			at = math.max(first, s - most + 1) - 1
