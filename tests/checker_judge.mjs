@@ -144,7 +144,55 @@ is(changed((h) => { gap(false)(h); a(h).splice(nth(h, 3), 1); }, { lossy: true }
 is(changed((h) => { gap(false)(h); a(h).push(a(h)[nth(h, 1)]); }, { lossy: true }), 'doubled', 'one from before the gap that comes again');
 is(changed((h) => { h.logs[''].splice(0, 4); h.sends = h.sends.filter((s) => s.uuid !== 'u1'); }, { lossy: true }), '', 'a log that was trimmed');
 
+// A failover: the copy had five of general and all of the other, and a saw two
+// more, of which nobody else knows.
+const KEPT = 5;
+const failover = { kept: { '': KEPT, named: 4 }, epochs: { '': 'new', named: 'new' }, at: 1000, settled: 1010 };
+const lostOnes = [6, 7].map((seq) => ({ seq, uuid: `x${seq}`, sender: 's0', text: `x${seq}`, epoch: 'old' }));
+const toA = (h) => h.members[0].records;
+function failedOver() {
+  const h = structuredClone(clean());
+  for (const m of h.members) {
+    for (const r of m.records) if (r.kind !== 'resumed') r.epoch = r.channel === '' && r.seq > KEPT ? 'new' : 'old';
+  }
+  for (const s of h.sends) {
+    if (s.channel !== '' || s.seq <= KEPT) continue;
+    s.began += 2000;
+    for (const a of s.answers) a.at += 2000;
+  }
+  const at = toA(h).findIndex((r) => r.epoch === 'new');
+  const page = toA(h).filter((r) => r.kind === 'message' && r.channel === '' && r.seq > 3 && r.seq <= KEPT);
+  toA(h).splice(at, 0, ...lostOnes.map((m) => ({ kind: 'message', channel: '', ...m })), { kind: 'resumed', recovered: false }, ...page);
+  h.sends.push(...lostOnes.map((m, n) => ({ ...m, channel: '', began: 100 + n, answers: [{ seq: m.seq, uuid: m.uuid, at: 110 + n }] })));
+  h.failover = structuredClone(failover);
+  return h;
+}
+function after(change) {
+  const h = failedOver();
+  change(h);
+  return named(h);
+}
+const told = (h) => toA(h).findIndex((r) => r.recovered === false);
+const lostAt = (h, seq) => toA(h).findIndex((r) => r.uuid === `x${seq}`);
+is(named(failedOver()), '', 'a failover, of which it was told who saw what was lost');
+is(after((h) => toA(h).splice(told(h), 1)).split(',')[0], 'not told of the loss', 'or was not');
+is(after((h) => { toA(h)[told(h)].recovered = true; }).split(',')[0], 'not told of the loss', 'or was told that nothing was');
+is(after((h) => { h.members[1].records.splice(8, 0, { kind: 'resumed', channel: '', recovered: false }); }).split(',')[0], 'not recovered', 'one who saw nothing of it was told of a loss');
+is(after((h) => { h.members[1].records.push({ kind: 'resumed', channel: 'named', recovered: false }); }).split(',')[0], 'not recovered', 'or in a channel that lost nothing');
+is(after((h) => toA(h).splice(lostAt(h, 6), 1)), 'dropped', 'one that is lost, dropped before it was');
+is(after((h) => toA(h).splice(lostAt(h, 6), 0, toA(h)[lostAt(h, 6)])), 'doubled', 'or doubled');
+is(after((h) => { toA(h).splice(told(h) + 2, 1); }), 'dropped', 'one that is dropped behind the loss');
+is(after((h) => { toA(h).splice(told(h) + 1); }), 'dropped,never joined', 'nothing behind the loss');
+is(after((h) => { h.members[2].records.splice(h.members[2].records.findIndex((r) => r.seq === KEPT), 1); }), 'dropped', 'one that the copy had, dropped');
+is(after((h) => { h.failover.kept[''] = 7; }).split(',').includes('acknowledged and missing'), true, 'one that was acknowledged, that the copy had, missing');
+is(after((h) => { h.sends.at(-1).answers[0].at = 3000; }), 'acknowledged and missing', 'or was acknowledged after the failover');
+is(after((h) => { h.sends.at(-1).answers.push({ seq: 9, uuid: 'x7', at: 3000 }); h.logs[''].push({ ...lostOnes[1], seq: 9 }); }), 'dropped,dropped,dropped', 'one that was lost and is sent again is stored anew');
+is(after((h) => { h.sends.at(-1).answers.push({ seq: 9, uuid: 'x7', at: 111 }); }), 'answers differ', 'but has one answer as long as it is not');
+is(after((h) => { h.members[2].records.splice(h.members[2].records.findIndex((r) => r.epoch === 'new'), 0, { kind: 'message', channel: '', ...lostOnes[0], text: 'else' }, { kind: 'resumed', recovered: false }); }).split(',').includes('differs'), true, 'one that is lost, and another to others');
+
 const options = { seed: 7, seconds: 5, outages: ['pub/sub cut'] };
 is(JSON.stringify(plan(options)), JSON.stringify(plan(options)), 'a seed is a plan');
+const kinds = ['bridge killed', 'responder killed', 'bridge stopped'];
+is([...new Set(plan({ seed: 7, seconds: 1, outages: kinds, every: 2500 }).outages.map((o) => o.what))].join(), kinds.join(), 'however short, each outage is in it');
 ok(JSON.stringify(plan(options).members) !== JSON.stringify(plan({ ...options, seed: 8 }).members), 'another is another');
 await end();

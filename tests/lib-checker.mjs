@@ -6,8 +6,10 @@ import http from 'node:http';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { start, startNginx, startRedis, redis, stop, until, post, work } from './lib.mjs';
+import { Address, copied, parted, redisAt, cli } from './lib-failover.mjs';
+import { fates } from './lib-judge-failover.mjs';
 import { judge } from './lib-judge.mjs';
-import { plan as planOf, random } from './lib-plan.mjs';
+import { LOST, plan as planOf, random } from './lib-plan.mjs';
 import { pause } from './lib-clients.mjs';
 import { Member, channelOf } from './lib-member.mjs';
 
@@ -34,6 +36,9 @@ const healthy = (socketPath) => new Promise((resolve) => {
 
 /** Programs that can be ended and started again. */
 class Servers {
+  befell = {};     // outage -> how often
+  failover = null; // what was lost by it: see lib-judge.mjs
+
   constructor(bridges, responders, env) {
     this.prefix = `run${runs += 1}`;
     this.env = { ...SETTINGS, PALAVER_PREFIX: `${this.prefix}:`, ...env };
@@ -51,7 +56,14 @@ class Servers {
     start(name, this.programs.get(name), ['--listen', `unix:${this.path(name)}`], this.env);
     await until(name, () => (this.bridges.includes(name) ? healthy(this.path(name)) : existsSync(this.path(name))));
   }
-  async beginAll() {
+  /** failsOver: on a Redis of their own, of which there is a copy. */
+  async beginAll(failsOver) {
+    if (failsOver) {
+      this.first = await redisAt(`${this.prefix}-first`);
+      this.copy = await redisAt(`${this.prefix}-copy`, this.first.port);
+      this.address = await Address.of(this.first);
+      this.env.PALAVER_REDIS = this.address.url;
+    }
     await Promise.all([...this.programs.keys()].map((name) => this.begin(name)));
     this.url = await startNginx(this.responders, this.bridges, `${this.prefix}-nginx`);
   }
@@ -59,12 +71,43 @@ class Servers {
   async endAll() {
     const codes = await Promise.all([...this.programs.keys()].map(async (name) => ({ name, code: await stop(name) })));
     await stop(`${this.prefix}-nginx`);
+    this.address?.close();
+    if (this.address) await stop(this.address.target.name);
     return codes.filter((c) => c.code !== 0).map((c) => `${c.name} ended with ${c.code}`);
   }
+  /** What Redis answers. */
+  async ask(...args) {
+    return this.address ? cli(this.address.target.port, ...args) : redis(...args);
+  }
+  /** The last number in a log, and its epoch, as that Redis has it. */
+  async #last(at, scope) {
+    const [seq, epoch] = (await cli(at.port, 'hmget', `${this.prefix}:{${scope}}:m`, 's', 'e')).split('\n');
+    return { seq: Number(seq), epoch };
+  }
+  /** The copy parts, what comes in between is lost to it, then it takes over. */
+  async #failOver({ channels, clock, meanwhile }) {
+    await copied(this.first, this.copy);
+    await parted(this.copy);
+    await meanwhile();
+    const kept = {};
+    for (const name of channels) kept[name] = (await this.#last(this.copy, scopeOf(name))).seq;
+    await this.address.promote(this.copy);
+    this.failover = { kept, at: clock() };
+    await until('the bridges', async () => (await Promise.all(this.bridges.map((b) => healthy(this.path(b))))).every(Boolean));
+    this.failover.settled = clock();
+  }
+  /** In which epoch each channel is after the failover. */
+  async epochs() {
+    const { kept } = this.failover;
+    this.failover.epochs = {};
+    for (const name of Object.keys(kept)) this.failover.epochs[name] = (await this.#last(this.copy, scopeOf(name))).epoch;
+  }
   /** What may befall them: one of a plan's outages. */
-  async befall({ what, which }) {
+  async befall({ what, which }, run) {
     const pick = (list) => list[which % list.length];
-    if (what === 'pub/sub cut') {
+    if (what === 'failover') {
+      await this.#failOver(run);
+    } else if (what === 'pub/sub cut') {
       redis('client', 'kill', 'type', 'pubsub');
     } else if (what === 'UUIDs forgotten') {
       redis('eval', "for _, k in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', k) end", '0', `${this.prefix}:*}:d:*`);
@@ -82,6 +125,7 @@ class Servers {
     } else {
       throw new Error(`no such outage: ${what}`);
     }
+    this.befell[what] = (this.befell[what] ?? 0) + 1;
   }
 }
 
@@ -134,7 +178,7 @@ async function untrue(url, accessKey, channels, truth) {
 }
 
 /** Carries the plan out, each member at its own times. */
-async function carryOut(plan, members, servers) {
+async function carryOut(plan, members, servers, run) {
   const began = Date.now();
   const till = (ms) => pause(Math.max(0, began + ms - Date.now()));
   const lives = [];
@@ -149,6 +193,7 @@ async function carryOut(plan, members, servers) {
       if (step.what === 'hasty') await pause(step.after);
       if (step.what === 'cut' || step.what === 'hasty') member.cut(step);
       if (step.what === 'miss') member.miss(step);
+      if (step.what === 'outlast') member.outlast(step);
       if (step.what === 'switch') member.switch(step);
       if (step.what === 'leave') member.leave(step);
       if (step.what === 'join') member.join(step);
@@ -157,11 +202,20 @@ async function carryOut(plan, members, servers) {
   const outages = async () => {
     for (const o of plan.outages) {
       await till(o.at);
-      await servers.befall(o);
+      await servers.befall(o, run);
     }
   };
   await Promise.all([outages(), ...members.map((m, n) => does(m, plan.members[n]))]);
   return lives;
+}
+
+/** Joins what some had left, and until there are some messages more. */
+async function meanwhile(members, run) {
+  const enough = run.stored() + LOST;
+  const joins = members.flatMap((m) => m.channels.map((c, channel) => ({ m, c, channel })).filter(({ c }) => !c.wants));
+  for (const { m, channel } of joins) m.join({ channel });
+  await until('the joins that are to be lost', () => joins.every(({ c }) => c.in), 40000);
+  await until('the messages that are to be lost', () => run.stored() >= enough, 40000);
 }
 
 /** The scope of a channel, or of everybody. */
@@ -177,16 +231,20 @@ const sum = (members, of) => members.reduce((n, m) => n + of(m.counts), 0);
 export async function check({ bridges = [BRIDGE, BRIDGE], responders = Array(4).fill(RESPONDER), env, lossy, settle = 20000, ...options }) {
   const plan = planOf(options);
   const servers = new Servers(bridges, responders, env);
-  await servers.beginAll();
+  await servers.beginAll(plan.outages.some((o) => o.what === 'failover'));
   const { url } = servers;
   let ticks = 0;
   const run = {
     url, sends: [], clock: () => (ticks += 1),
+    stored: () => run.sends.filter((s) => s.channel === '' && s.answers.length).length, // of general
+    failedOver: () => servers.failover !== null,
+    meanwhile: () => meanwhile(members, run),
     socketUrls: [`${url.replace('http', 'ws')}/ws`, ...servers.bridges.map((b) => `ws+unix://${servers.path(b)}:/ws`)],
   };
   const users = await signUsers(url, servers.prefix, plan.users);
   const members = plan.members.map((m) => new Member(m, users[m.user], channelsOf(m, users), run, random(plan.seed, `${m.name} by chance`)));
-  const lives = await carryOut(plan, members, servers);
+  run.channels = new Set(members.flatMap((m) => m.channels.map((c) => c.name)));
+  const lives = await carryOut(plan, members, servers, run);
 
   // Behind the last message of each channel nothing of before can come.
   const sender = new Map(members.flatMap((m) => m.channels.map((c, n) => [c.name, { m, n }])));
@@ -208,15 +266,17 @@ export async function check({ bridges = [BRIDGE, BRIDGE], responders = Array(4).
   let wrong = [];
   await comes(async () => (wrong = await untrue(url, staying[0].key, named, truth)).length === 0, Math.max(settle, 40000));
   faults.push(...wrong);
-  const latest = (notices) => Number(redis('hget', `${servers.prefix}:{${scopeOf(notices)}}${notices === '*' ? '' : '~'}:m`, 's'));
-  const ends = new Map(Object.keys(truth).map((notices) => [notices, latest(notices)]));
+  const ends = new Map();
+  for (const notices of Object.keys(truth)) ends.set(notices, Number(await servers.ask('hget', `${servers.prefix}:{${scopeOf(notices)}}${notices === '*' ? '' : '~'}:m`, 's')));
   await comes(() => staying.every((m) => [...m.noticed].every(([notices, seq]) => m.isOut(notices) || seq >= ends.get(notices))), settle);
   for (const m of staying) m.over();
   await Promise.all(lives);
+  if (servers.failover) await servers.epochs();
+  const judged = members.map((m) => ({
+    name: m.name, uuid: m.uuid, records: m.records, over: !staying.includes(m), channels: m.channels.filter((c) => c.wants).map((c) => c.name),
+  }));
   faults.push(...judge({
-    members: members.map((m) => ({
-      name: m.name, uuid: m.uuid, records: m.records, over: !staying.includes(m), channels: m.channels.filter((c) => c.wants).map((c) => c.name),
-    })), sends: run.sends, logs, lossy, truth,
+    members: judged, sends: run.sends, logs, lossy, failover: servers.failover, truth,
   }));
   for (const text of [...members.flatMap((m) => m.complaints), ...await servers.endAll()]) faults.push({ what: 'complaint', text });
   return {
@@ -232,7 +292,9 @@ export async function check({ bridges = [BRIDGE, BRIDGE], responders = Array(4).
       leaves: sum(members, (c) => c.leaves),
       rejoins: sum(members, (c) => c.rejoins),
       notices: sum(members, (c) => c.notices),
-      outages: plan.outages.length,
+      ended: sum(members, (c) => c.ended), // sessions, while they were polled
+      outages: servers.befell,
+      ...(servers.failover ? fates(judged, servers.failover) : {}),
     },
   };
 }

@@ -195,11 +195,15 @@ export class Poll {
     const m = this.member;
     if (!m.session) await this.#begin();
     try {
-      m.resumed(await this.#events(0));
+      const first = await this.#events(0);
+      if (first?.recovered) m.resumed(first);
       m.ready(this);
       for (;;) await this.#events(WAIT);
     } catch (e) {
-      if (e.code === UNSIGNED) m.session = '';
+      if (e.code === UNSIGNED) {
+        m.session = '';
+        m.counts.ended += 1;
+      }
       throw e;
     } finally {
       this.#left();

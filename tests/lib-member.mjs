@@ -33,7 +33,7 @@ function told(frame) {
 export class Member {
   records = [];
   complaints = [];      // what should not be, and is no record
-  counts = { leaves: 0, rejoins: 0, notices: 0, resumes: { ws: 0, poll: 0 }, switches: 0, repeats: 0, gaps: 0, pages: 0, messages: { ws: 0, poll: 0 } };
+  counts = { leaves: 0, rejoins: 0, notices: 0, resumes: { ws: 0, poll: 0 }, switches: 0, repeats: 0, gaps: 0, ended: 0, pages: 0, messages: { ws: 0, poll: 0 } };
   session = '';         // over HTTP; kept from one Poll to the next
   last = new Map();     // channel -> the latest seq
   noticed = new Map();  // channel, or '*' -> the latest seq of its notices
@@ -179,10 +179,18 @@ export class Member {
 
   /** Stays away until general has so many messages more. */
   miss({ missed, ...step }) {
-    const stored = () => this.run.sends.filter((s) => s.channel === '' && s.answers.length).length;
-    const enough = stored() + missed;
+    const enough = this.run.stored() + missed;
+    this.#stayAway(() => this.run.stored() >= enough, step);
+  }
+
+  /** Stays away until the copy has taken over. */
+  outlast(step) {
+    this.#stayAway(() => this.run.failedOver(), step);
+  }
+
+  #stayAway(until, step) {
     this.#misses = (async () => {
-      while (!this.#over && stored() < enough) await pause(AGAIN);
+      while (!this.#over && !until()) await pause(AGAIN);
     })();
     this.cut(step);
   }
@@ -278,13 +286,14 @@ export class Member {
   joined(c, reply) {
     if (c.place && !c.in) this.counts.rejoins += 1;
     const goesOn = c.in || c.back;
+    const { epoch } = placesOf(reply.cursor).find((p) => nameOf(p.scope) === c.name && noticesOf(p.scope) === null);
     c.in = true;
     if (goesOn) {
       this.resumed(reply, { channel: c.name });
-      for (const m of reply.messages) this.#message(m);
+      for (const m of reply.messages) this.#message(m, epoch);
     } else {
       const seq = reply.messages.at(-1)?.seq ?? 0;
-      this.records.push({ kind: 'joined', channel: c.name, seq });
+      this.records.push({ kind: 'joined', channel: c.name, epoch, seq });
       this.last.set(c.name, seq);
     }
     c.back = false;
@@ -308,14 +317,17 @@ export class Member {
     if (!reply) return;
     const { recovered, more } = reply;
     this.records.push({ kind: 'resumed', ...of, recovered });
-    if (!recovered) this.counts.gaps += 1;
+    if (!recovered) {
+      this.counts.gaps += 1;
+      for (const c of this.channels) if (of.channel === c.name || !('channel' in of)) this.last.delete(c.name);
+    }
     if (more) this.counts.pages += 1;
   }
 
   event(frame) {
     this.#stood(frame.cursor);
     if (frame.type === 'channelMessage') {
-      const channel = this.#message(frame.channelMessage);
+      const channel = this.#message(frame.channelMessage, placesOf(frame.cursor)[0].epoch);
       this.counts.messages[this.#current.kind] += 1;
       if (this.#isIn(channel)) this.#places.set(channel, frame.cursor);
       return;
@@ -341,9 +353,9 @@ export class Member {
     return `${this.#current.kind} ${this.#lives}`;
   }
 
-  #message(m) {
+  #message(m, epoch) {
     const channel = channelOf(m);
-    this.records.push({ kind: 'message', channel, seq: m.seq, uuid: m.UUID, sender: m.SenderUUID, text: m.Message, by: this.#by });
+    this.records.push({ kind: 'message', channel, epoch, seq: m.seq, uuid: m.UUID, sender: m.SenderUUID, text: m.Message, by: this.#by });
     if (this.#isIn(channel)) this.last.set(channel, Math.max(m.seq, this.last.get(channel) ?? 0));
     return channel;
   }

@@ -27,6 +27,7 @@ function uuid(r) {
 
 /** What a member does, each with a weight. Those that only read by one
  * transport do not switch. */
+export const LOST = 30; // messages of general, at least, that are stored before a failover and lost
 const SHARES = { send: 56, burst: 8, repeat: 10, hasty: 10, cut: 10, stall: 6, switch: 40, leave: 12 };
 
 function steps(r, member, { seconds, gap, shares, resumes }) {
@@ -66,15 +67,28 @@ function steps(r, member, { seconds, gap, shares, resumes }) {
   return out;
 }
 
+/** So many messages to general at once. */
+const flood = (r, many) => ({ what: 'burst', messages: Array.from({ length: many }, (_, n) => ({ channel: 0, uuid: uuid(r), text: `flood ${n}` })) });
+
 /** In the middle the first sends so many messages to general that the second
  * and the third, who are away until it has, come back to more than a page of
  * them, or to a gap. */
-function miss(r, member, n, all, { seconds, missed }) {
+function miss(r, n, all, { seconds, missed }) {
   const at = seconds * 500;
-  const text = (k) => `${member.name} missed ${k}`;
-  if (n === 0) return [...all, { at: at + 100, what: 'burst', messages: Array.from({ length: missed }, (_, k) => ({ channel: 0, uuid: uuid(r), text: text(k) })) }];
+  if (n === 0) return [...all, { at: at + 100, ...flood(r, missed) }];
   if (n > 2) return all;
   return [...all.filter((s) => s.what !== 'leave' || s.channel), { at, what: 'miss', missed, fresh: n === 1, well: false }];
+}
+
+/** Two are away when the copy parts, until it has taken over; two have left a
+ * channel, which they join in between, when one sends a lot. What these do else
+ * makes no difference to that. */
+function outlast(r, n, all, { seconds, outages }) {
+  const sends = all.filter((s) => s.messages && s.what !== 'hasty');
+  if (n === 0) return [...all, { at: outages[0].at + 50, ...flood(r, LOST) }];
+  if (n === 5 || n === 6) return [...sends, { at: seconds * 400, what: 'outlast', fresh: false, well: n === 5 }];
+  if (n === 1 || n === 2) return [...sends, { at: seconds * 300, what: 'leave', channel: 1, back: n === 1 }];
+  return all;
 }
 
 /**
@@ -84,10 +98,16 @@ function miss(r, member, n, all, { seconds, missed }) {
  *   options members: half begin by WebSocket, half by long-poll, every third
  *   switches; gap: ms between the steps of one, on average; resumes: by what
  *   they can go on; missed: how many messages of general two of them miss at
- *   once; outages: what befalls the servers, one each `every` ms.
+ *   once; outages: what befalls the servers, one each `every` ms, each at least once.
  */
 export function plan({ seed, seconds, members: count = 16, gap = 500, shares = {}, resumes = ['ws', 'poll'], missed = 0, outages = [], every = 2500 }) {
   const users = count / 2;
+  const kinds = outages.length;
+  const befalls = kinds ? Math.max(kinds, Math.ceil(seconds * 1000 / every) - 1) : 0;
+  const chance = random(seed, 'servers');
+  const befall = Array.from({ length: befalls }, (_, k) => ({
+    at: (k + 1) * Math.min(every, seconds * 1000 / (kinds + 1)), what: outages[k % kinds], which: chance.below(1000),
+  }));
   const members = Array.from({ length: count }, (_, n) => {
     const r = random(seed, `member ${n}`);
     const user = n % users;
@@ -99,11 +119,10 @@ export function plan({ seed, seconds, members: count = 16, gap = 500, shares = {
       // general, a named one, and the private one with a neighbour
       channels: [{}, { channel: user % 4 < 2 ? 'even.pairs' : 'odd-pairs' }, { with: user ^ 1 }],
     };
-    const all = steps(r, m, { seconds, gap, resumes, shares: { ...SHARES, ...shares } });
-    return { ...m, steps: (missed ? miss(r, m, n, all, { seconds, missed }) : all).sort((a, b) => a.at - b.at) };
+    let all = steps(r, m, { seconds, gap, resumes, shares: { ...SHARES, ...shares } });
+    if (missed) all = miss(r, n, all, { seconds, missed });
+    if (outages.includes('failover')) all = outlast(r, n, all, { seconds, outages: befall });
+    return { ...m, steps: all.sort((a, b) => a.at - b.at) };
   });
-  const r = random(seed, 'servers');
-  const befalls = [];
-  for (let at = every; outages.length && at < seconds * 1000; at += every) befalls.push({ at, what: outages[befalls.length % outages.length], which: r.below(1000) });
-  return { seed, seconds, users, members, outages: befalls };
+  return { seed, seconds, users, members, outages: befall };
 }
