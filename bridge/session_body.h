@@ -53,9 +53,11 @@ struct session {
 	size_t nmembers;
 	struct waiting *first, **last;  /* requests */
 	size_t nwaiting, waiting_bytes;
-	size_t running_bytes;           /* of the one that runs */
+	struct waiting *asked;          /* the one that runs */
+	size_t running_bytes;           /* of it */
 	bool busy;                      /* a request is running, or it is not
 					 * ready yet */
+	bool key_moved;                 /* since that began, to a new key */
 	struct answer_kept *answer;     /* it waits for commands */
 	struct command_kept *commands, **last_command; /* for the answer */
 	bool running;                   /* session_run_next is on the stack */
@@ -136,10 +138,11 @@ bool session_skips(struct session *s, struct span text);
 /* Makes what a success changes come true; for one who is closing, has it undone
  * in Redis. */
 void session_apply(struct session *s, const struct effect *e);
-/* The request that was running has ended so, whether it is closing or not.
- * generation: of the presence, when it began. */
-void session_answered(struct session *s, struct span reply, struct span own,
-    const struct effect *e, unsigned generation);
+/* The request that was running has ended so, whether it is closing or not; or,
+ * if the session's key is another by now and that was why it failed, it runs
+ * once more. generation: of the presence, when it began. */
+void session_answered(struct session *s, const struct outcome *o,
+    unsigned generation);
 /* A success came about for a session that is gone or closing: it may be counted
  * for that behind its end, and is to be counted out. */
 void session_missed(struct sessions *t, const char *uuid,
@@ -153,7 +156,7 @@ void session_run_next(struct session *s);
 void session_read(struct session *s);
 /* Reads from the peer, whatever waits, until its answer to a close. */
 void session_read_on(struct session *s);
-/* Forgets all that waits. */
+/* Forgets all that waits, and the one that runs. */
 void session_requests_clear(struct session *s);
 /* Forgets the requests on their way, which end without an outcome. */
 void session_tickets_clear(struct sessions *t);

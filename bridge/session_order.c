@@ -8,6 +8,9 @@
  *   a request is on its way all of that session are;
  *   the answer is kept until the commands up to there were carried out.
  *
+ * An error says so as well where a command may have caused it: the request ran
+ * with a key that was the session's no more. It then runs again with the new one.
+ *
  * Only that session waits. Where nobody acts on WebSockets over HTTP there are
  * no commands, and nothing is kept. */
 #include "session_body.h"
@@ -29,9 +32,9 @@ struct command_kept {
 struct answer_kept {
 	struct answer_kept *next, **link; /* of all of the table */
 	struct session *session;
+	struct outcome outcome; /* of these: */
 	struct buf reply, own;
 	char id[LIMIT_ID];
-	struct span id_span;
 	struct effect effect;
 	unsigned generation; /* see session_answered */
 	uint64_t until;      /* ms; then it counts as not answered */
@@ -82,13 +85,19 @@ heard(const struct sessions *t, const struct place *commands)
 	    strcmp(commands->epoch, p->epoch) == 0);
 }
 
+/* Its session waits for it no more. */
 static void
-answer_free(struct answer_kept *a)
+answer_take(struct answer_kept *a)
 {
 	*a->link = a->next;
 	if (a->next != NULL)
 		a->next->link = a->link;
 	a->session->answer = NULL;
+}
+
+static void
+answer_free(struct answer_kept *a)
+{
 	buf_clear(&a->reply);
 	buf_clear(&a->own);
 	free(a);
@@ -105,16 +114,18 @@ answer_new(const struct outcome *o)
 	buf_span(&a->reply, o->reply);
 	buf_span(&a->own, o->own);
 	if (a->reply.oom || a->own.oom) {
-		buf_clear(&a->reply);
-		buf_clear(&a->own);
-		free(a);
+		answer_free(a);
 		return NULL;
 	}
+	a->effect = *o->effect;
+	a->outcome = *o;
+	a->outcome.reply = buf_peek(&a->reply);
+	a->outcome.own = buf_peek(&a->own);
+	a->outcome.effect = &a->effect;
 	if (o->id.p != NULL) {
 		memcpy(a->id, o->id.p, o->id.n);
-		a->id_span = (struct span){ a->id, o->id.n };
+		a->outcome.id.p = a->id;
 	}
-	a->effect = *o->effect;
 	return a;
 }
 
@@ -126,8 +137,7 @@ session_keep_answer(struct session *s, const struct outcome *o,
 	struct answer_kept *a;
 
 	session_commands_kept(s, o->effect->commands.seq);
-	if (s->state == SESSION_CLOSING || o->effect->kind == EFFECT_NONE ||
-	    heard(t, &o->effect->commands))
+	if (s->state == SESSION_CLOSING || heard(t, &o->effect->commands))
 		return false;
 	a = answer_new(o);
 	if (a == NULL) {
@@ -163,17 +173,9 @@ session_answers_heard(struct sessions *t, bool all)
 	struct answer_kept *a;
 
 	while ((a = find_heard(t, all)) != NULL) {
-		struct session *s = a->session;
-		struct buf reply = a->reply, own = a->own;
-		struct effect effect = a->effect;
-		unsigned generation = a->generation;
-
-		a->reply = a->own = (struct buf){ 0 };
+		answer_take(a);
+		session_answered(a->session, &a->outcome, a->generation);
 		answer_free(a);
-		session_answered(s, buf_peek(&reply), buf_peek(&own), &effect,
-		    generation);
-		buf_clear(&reply);
-		buf_clear(&own);
 	}
 }
 
@@ -184,14 +186,16 @@ give_up(struct answer_kept *a)
 {
 	struct session *s = a->session;
 	struct effect none = { .kind = EFFECT_NONE };
+	struct outcome o = { .error = ERR_STORAGE, .effect = &none };
 	struct buf text = { 0 };
 
-	run_error(&text, a->id_span, ERR_STORAGE, "");
+	run_error(&text, a->outcome.id, ERR_STORAGE, "");
+	o.reply = buf_peek(&text);
 	session_missed(s->table, s->uuid, &a->effect);
 	s->generation = 0;
+	answer_take(a);
 	answer_free(a);
-	session_answered(s, buf_peek(&text), (struct span){ NULL, 0 }, &none,
-	    0);
+	session_answered(s, &o, 0);
 	buf_clear(&text);
 }
 
@@ -208,8 +212,11 @@ session_order_clear(struct session *s)
 	struct command_kept *c;
 
 	if (s->answer != NULL) {
-		session_missed(s->table, s->uuid, &s->answer->effect);
-		answer_free(s->answer);
+		struct answer_kept *a = s->answer;
+
+		session_missed(s->table, s->uuid, &a->effect);
+		answer_take(a);
+		answer_free(a);
 	}
 	while ((c = s->commands) != NULL) {
 		s->commands = c->next;

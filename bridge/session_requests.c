@@ -32,6 +32,7 @@ sign_in(struct session *s, const struct effect *e)
 		session_leave_all(s);
 	snprintf(s->user, sizeof(s->user), "%s", e->user);
 	take_key(s, e);
+	s->key_moved = false;
 	s->used = true;
 	session_set_state(s, SESSION_SIGNED_IN);
 	return session_follow_own(s, e->places);
@@ -72,9 +73,11 @@ session_apply(struct session *s, const struct effect *e)
 		ok = session_enter_channel(s, e);
 		break;
 	case EFFECT_KEY:
-		if (s->state == SESSION_SIGNED_IN &&
-		    strcmp(s->user, e->user) == 0)
-			take_key(s, e);
+		if (s->state != SESSION_SIGNED_IN ||
+		    strcmp(s->user, e->user) != 0)
+			break;
+		take_key(s, e);
+		s->key_moved = true;
 		break;
 	case EFFECT_LEFT:
 		session_leave_channel(s, session_channel_index(s, &e->channel));
@@ -120,17 +123,35 @@ session_tickets_clear(struct sessions *t)
 		ticket_free(t->tickets);
 }
 
-void
-session_answered(struct session *s, struct span reply, struct span own,
-    const struct effect *e, unsigned generation)
+static void start(struct session *s);
+
+/* The key that it ran with was dead, and the session has another by now. */
+static bool
+runs_again(const struct session *s, const struct outcome *o)
 {
+	return o->error == ERR_UNSIGNED && s->key_moved &&
+	    s->state == SESSION_SIGNED_IN;
+}
+
+void
+session_answered(struct session *s, const struct outcome *o,
+    unsigned generation)
+{
+	const struct effect *e = o->effect;
+
+	if (runs_again(s, o)) {
+		start(s);
+		return;
+	}
 	s->busy = false;
 	s->running_bytes = 0;
+	free(s->asked);
+	s->asked = NULL;
 	if (s->state == SESSION_CLOSING) {
 		session_missed(s->table, s->uuid, e);
 		return;
 	}
-	session_send_texts(s, reply, wants_own(s, e) ? own :
+	session_send_texts(s, o->reply, wants_own(s, e) ? o->own :
 	    (struct span){ NULL, 0 });
 	session_apply(s, e);
 	if (e->kind == EFFECT_SIGNED_IN)
@@ -156,13 +177,14 @@ on_outcome(void *arg, const struct outcome *o)
 		session_missed(t, ticket->uuid, o->effect);
 	ticket_free(ticket);
 	if (s != NULL && !session_keep_answer(s, o, generation))
-		session_answered(s, o->reply, o->own, o->effect, generation);
+		session_answered(s, o, generation);
 }
 
 static void
-start(struct session *s, struct waiting *w)
+start(struct session *s)
 {
 	struct sessions *t = s->table;
+	const struct waiting *w = s->asked;
 	struct actor a = { .via = VIA_WEBSOCKET };
 	struct ticket *ticket = malloc(sizeof(*ticket));
 
@@ -183,7 +205,8 @@ start(struct session *s, struct waiting *w)
 	a.bridge = presence_id(t->presence);
 	a.client = s->client;
 	s->busy = true;
-	s->running_bytes = w->n;
+	s->key_moved = false;
+	s->running_bytes = 2 * w->n; /* its text, and what was read of it */
 	run_message(t->run, &a, (struct span){ w->bytes, w->n }, NULL, NULL,
 	    (struct span){ NULL, 0 }, on_outcome, ticket);
 }
@@ -252,10 +275,13 @@ session_run_next(struct session *s)
 			s->last = &s->first;
 		s->nwaiting--;
 		s->waiting_bytes -= w->n;
+		if (w->wait == 0 && w->text) {
+			s->asked = w;
+			start(s);
+			continue;
+		}
 		if (w->wait != 0)
 			refuse_flood(s, w);
-		else if (w->text)
-			start(s, w);
 		else
 			refuse(s, (struct span){ NULL, 0 }, ERR_FORM,
 			    "binary");
@@ -303,4 +329,6 @@ session_requests_clear(struct session *s)
 		s->first = w->next;
 		free(w);
 	}
+	free(s->asked);
+	s->asked = NULL;
 }

@@ -65,7 +65,8 @@ struct effect {
 	struct scope channel;
 	struct place places[2];
 	struct place commands; /* of the bridge's own log: those up to it came
-				* before; epoch "": none did */
+				* before; epoch "": none did. Also of an
+				* error, where a command may have caused it. */
 };
 
 /* One request on its way through an operation. */
@@ -147,7 +148,8 @@ enum step op_read_since(struct request *q);
 void op_call_since(struct request *q);
 /* Starts the call with what most scripts take first: user, hash of the key,
  * life of a key. Over HTTP the rate of requests, the session that the request
- * names and its lease go with the hash: whatever is asked renews it. */
+ * names and its lease go with the hash: whatever is asked renews it; on a
+ * WebSocket its bridge. */
 void op_call(struct request *q, enum script script);
 /* Appends session and bridge to the call. */
 void op_call_session(struct request *q);

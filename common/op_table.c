@@ -171,8 +171,10 @@ op_call(struct request *q, enum script script)
 	call_begin(&q->call, script, q->conf);
 	call_str(&q->call, q->actor.user);
 	buf_str(&proof, q->actor.key_hash);
-	if (q->actor.via == VIA_HTTP && proof.n != 0) {
-		buf_str(&proof, " ");
+	buf_str(&proof, " ");
+	if (q->actor.via == VIA_WEBSOCKET) {
+		buf_span(&proof, q->actor.bridge);
+	} else {
 		/* A poll that asks again was charged when it came. */
 		buf_uint(&proof, q->actor.poll[0] != '\0' ? 0 :
 		    q->conf->request_rate.count);

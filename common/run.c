@@ -119,7 +119,8 @@ job_end(struct job *j, bool waits)
 	job_free(j);
 }
 
-/* What a first word "OK EPOCH SEQ" says (lua/shared/access.lua). */
+/* What a first word "OK EPOCH SEQ" or "E EPOCH SEQ" says
+ * (lua/shared/access.lua). */
 static void
 take_commands(struct place *commands, struct span word)
 {
@@ -136,6 +137,13 @@ take_commands(struct place *commands, struct span word)
 		*commands = (struct place){ "", 0 };
 }
 
+static bool
+is_error(struct span word)
+{
+	return word.n > 0 && word.p[0] == 'E' &&
+	    (word.n == 1 || word.p[1] == ' ');
+}
+
 /* An answer {"E", code, payload} is the script's error. */
 static enum step
 job_render(struct job *j, const struct answer *a)
@@ -144,10 +152,9 @@ job_render(struct job *j, const struct answer *a)
 
 	if (a->n == 0)
 		return op_fail(&j->q, ERR_FAULT, NULL);
-	if (!span_is(a->v[0], "E")) {
-		take_commands(&j->q.effect.commands, a->v[0]);
+	take_commands(&j->q.effect.commands, a->v[0]);
+	if (!is_error(a->v[0]))
 		return j->q.op->render(&j->q, a);
-	}
 	if (a->n != 3)
 		return op_fail(&j->q, ERR_FAULT, NULL);
 	snprintf(payload, sizeof(payload), "%.*s", (int)a->v[2].n, a->v[2].p);

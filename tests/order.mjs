@@ -212,6 +212,70 @@ await rounds('authorized', 'signOut by HTTP, then signIn as somebody else', asyn
   return answer.type === 'channelJoin' ? 'authorized' : 'out';
 });
 
+// A new password by HTTP moves the WebSocket to a new key: what it asks before its
+// bridge has heard of that runs in Redis with the old one, which is dead.
+const moved = await attached();
+moved.password = password;
+/** Its key is another from now on, and its bridge has not heard of it. */
+async function moveKey() {
+  await heard();
+  const newPassword = moved.password === password ? 'secret456' : password;
+  between.hold('feed');
+  const { authorized } = await post(url, 'password', { sessionUUID: moved.uuid, accessKey: moved.key, password: { password: moved.password, newPassword } });
+  [moved.key, moved.password] = [authorized.accessKey, newPassword];
+}
+/** Asks it all at once; the answers, in the order in which they come. */
+async function answers(...requests) {
+  const from = moved.frames.length;
+  requests.forEach((r, n) => moved.send({ ...r, id: `${n}` }));
+  const own = () => moved.frames.slice(from).filter((f) => f.id);
+  await until('the answers', () => moved.code || own().length === requests.length);
+  return `${own().map((f) => f.id + (f.error ? ` error ${f.error.code}` : ` ${f.type}`)).join(', ')} ${moved.code || ''}`.trim();
+}
+
+await rounds('0 channelJoin, 1 users, 2 ack, 3 error 2, 4 channels, own 1', 'password by HTTP, then requests on the WebSocket', async (channel, drop) => {
+  await moveKey();
+  const came = await answers({ type: 'channelJoin', channelJoin: { channel } }, { type: 'users', users: { limit: 0 } },
+    { type: 'channelMessage', channelMessage: { channel, message: channel } }, { type: 'none' }, { type: 'channels' });
+  between.release(drop);
+  if (came.includes('ack')) await until('the message', () => got(moved, channel));
+  await heard();
+  return `${came}, own ${got(moved, channel)}`;
+});
+
+await rounds('0 authorized, 1 users, 200', 'password by HTTP, then password on the WebSocket', async (_, drop) => {
+  await moveKey();
+  const newPassword = `secret${marks}`;
+  const came = await answers({ type: 'password', password: { password: moved.password, newPassword } }, { type: 'users', users: { limit: 0 } });
+  moved.password = newPassword;
+  moved.key = moved.frames.findLast((f) => f.type === 'authorized').authorized.accessKey;
+  between.release(drop);
+  await heard();
+  return `${came}, ${(await post(url, 'users', { accessKey: moved.key })).status}`;
+});
+
+await rounds('0 signOut, 1 authorized, 401', 'password by HTTP, then signOut on the WebSocket', async (_, drop) => {
+  await moveKey();
+  const came = await answers({ type: 'signOut' }, { type: 'signIn', signIn: { username: moved.name, password: moved.password } });
+  const { status } = await post(url, 'users', { accessKey: moved.key });
+  moved.key = moved.frames.findLast((f) => f.type === 'authorized').authorized.accessKey;
+  between.release(drop);
+  await heard();
+  return `${came}, ${status}`;
+});
+
+await rounds('0 error 4', 'password by HTTP without the session, then a request on the WebSocket', async (channel, drop) => {
+  const d = await attached();
+  await heard();
+  between.hold('feed');
+  await post(url, 'password', { accessKey: d.key, password: { password, newPassword: 'secret456' } });
+  d.send({ type: 'users', id: '0', users: { limit: 0 } });
+  const answer = await until('an answer', () => d.frames.find((f) => f.id === '0'));
+  between.release(drop);
+  await until('4001', () => d.code === 4001);
+  return `0 error ${answer.error?.code}`;
+});
+
 // Redis goes away while an answer waits for what came before it.
 await c.ask({ type: 'channelJoin', channelJoin: { channel: 'away' } });
 await heard();

@@ -139,8 +139,8 @@ test_password(void)
 	    q.error == ERR_FIELD && strcmp(q.payload, "newPassword") == 0,
 	    "a new password that is too short");
 	ok(begin(CHANGE) == STEP_CALL && q.call.script == SCRIPT_name &&
-	    arg_is(2, ANN) && arg_is(3, HASH) && arg_is(4, "60000"),
-	    "password asks for the name, and shows the key");
+	    arg_is(2, ANN) && arg_is(3, HASH " B") && arg_is(4, "60000"),
+	    "password asks for the name, and shows the key, with its bridge");
 	ok(ANSWER(SPAN("OK"), SPAN("ann")) == STEP_CALL &&
 	    q.call.script == SCRIPT_find && arg_is(2, "ann"),
 	    "looks it up like a sign-in");

@@ -3,11 +3,11 @@
 -- 4 user, 5 hash of the key to end, 6 life of a key (ms),
 -- 7 session or '', 8 bridge or '', 9 '1': all keys of the user
 local user, session, bridge = ARGV[4], ARGV[7], ARGV[8]
+local err = proved(user, ARGV[5], tonumber(ARGV[6]), false)
+if err then
+	return err
+end
 if bridge == '' then
-	local err = proved(user, ARGV[5], tonumber(ARGV[6]), false)
-	if err then
-		return err
-	end
 	if call('HGET', SYS .. 's:' .. session, 'u') ~= user then
 		session = '' -- no more, or nobody's
 	end

@@ -77,15 +77,32 @@ local function renewed(session, lease)
 	return till > now
 end
 
--- Proves who acts over HTTP: nil, or the error to answer. A session that the
--- request names must be that user's, and its lease is renewed; one that is no
--- more is an error only where the request acts on it.
+-- The first word of an answer: OK or E, and for a session of a bridge's
+-- incarnation ('' or nil: it is none) the epoch and seq up to which the log of
+-- that bridge's commands went then (unless there is none). Answers and commands
+-- come to the bridge by two connections; this tells it which of them was first.
+local function word(first, bridge)
+	local v = bridge and bridge ~= '' and
+	    call('HMGET', key('b:' .. bridge:sub(1, 36), ':m'), 'e', 's')
+	return v and v[1] and first .. ' ' .. v[1] .. ' ' .. v[2] or first
+end
+
+local function done(bridge)
+	return word('OK', bridge)
+end
+
+-- The error of a key that is dead. On a WebSocket it may be one that was the
+-- session's until a command that its bridge has not heard of.
+local function key_dead()
+	return { word('E', asks_by), '4', '' }
+end
+
+-- Proves who acts: nil, or the error to answer. A session that a request over
+-- HTTP names must be that user's, and its lease is renewed; one that is no more
+-- is an error only where the request acts on it.
 local function proved(user, hash, ttl, acts)
-	if hash == '' then
-		return nil
-	end
 	if not key_lives(user, hash, ttl) then
-		return fail('4')
+		return key_dead()
 	end
 	local wait = asks and rate(P .. '{u:' .. user .. '}:q', asks, asks_in)
 	if wait then
@@ -102,16 +119,6 @@ local function proved(user, hash, ttl, acts)
 		end
 	end
 	return nil
-end
-
--- The first word of a success: for a session of a bridge's incarnation ('' or
--- nil: it is none) with the epoch and seq up to which the log of that bridge's
--- commands went then (unless there is none). Answers and commands come to the
--- bridge by two connections; this tells it which of them was first.
-local function done(bridge)
-	local v = bridge and bridge ~= '' and
-	    call('HMGET', key('b:' .. bridge:sub(1, 36), ':m'), 'e', 's')
-	return v and v[1] and 'OK ' .. v[1] .. ' ' .. v[2] or 'OK'
 end
 
 -- Tells the bridge of a session, which may be none of a bridge's, what was done

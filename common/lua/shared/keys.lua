@@ -49,7 +49,7 @@
 -- came (microseconds), i the channel's UUID.
 --
 -- ARGV: 1 node, 2 key prefix, 3 pub/sub prefix, 4... the script's own.
--- Answers are flat lists; the first word is OK (see done), AGAIN, or E with the
+-- Answers are flat lists; the first word is OK, AGAIN, or E (see word) with the
 -- protocol's error code and a payload. All checks come before the first write,
 -- and the publish is the last thing that an append does.
 local call = redis.call
@@ -57,14 +57,17 @@ local node, P, PS = ARGV[1], ARGV[2], ARGV[3]
 
 -- Over HTTP the hash of the key comes with the rate of its user's requests, the
 -- session that the request names, if any, and that one's lease (ms): HASH COUNT
--- SECONDS SESSION LEASE.
-local asks, asks_in, asks_for, asks_lease
+-- SECONDS SESSION LEASE. On a WebSocket it comes with the incarnation of its
+-- bridge: HASH BRIDGE.
+local asks, asks_in, asks_for, asks_lease, asks_by
 if ARGV[5] then
-	local hash, count, seconds, session, lease = ARGV[5]:match(
-	    '^(%S+) (%d+) (%d+) (%S*) (%d+)$')
+	local hash, rest = ARGV[5]:match('^(%S+) (.+)$')
 	if hash then
+		local count, seconds, session, lease = rest:match(
+		    '^(%d+) (%d+) (%S*) (%d+)$')
 		ARGV[5], asks, asks_in = hash, tonumber(count), tonumber(seconds)
 		asks_for, asks_lease = session, tonumber(lease)
+		asks_by = not count and rest
 	end
 end
 local SYS = P .. '{sys}:'
