@@ -56,6 +56,7 @@ for (const s of small) await poll(few, s);
 await until('who is too many', () => small.filter((s) => s.got).length === small.length - HOLDS);
 const refused = small.filter((s) => s.got).map((s) => s.got);
 ok(refused.every((r) => r.status === 503 && r.json.error.code === 21 && r.json.error.payload === 'polls'), `with ${LIMIT} descriptors ${HOLDS} polls wait, the others are refused`, refused.map((r) => r.status).join());
+ok(refused.every((r) => r.retryAfter > 0), 'with Retry-After', refused.map((r) => r.retryAfter).join());
 is((await ask(few, 'users', { accessKey: users[0].accessKey })).status, 200, 'operations are answered beside them');
 await say(few, 'few');
 await Promise.all(small.map((s) => s.reply));

@@ -47,6 +47,7 @@ export function response(bytes) {
   const text = bytes.subarray(at + 4).toString();
   return {
     status: Number(/^Status: (\d+)/.exec(fields)?.[1]),
+    retryAfter: Number(/^Retry-After: (\d+)/m.exec(fields)?.[1]),
     whole: Number(/Content-Length: (\d+)/.exec(fields)?.[1]) === Buffer.byteLength(text),
     text,
     get json() { return JSON.parse(text); },

@@ -33,9 +33,9 @@ class Poller {
   }
 }
 /** A poll that waits: the promise of its reply. */
-async function parked(p) {
+async function parked(p, wait = 20) {
   while ((await p.poll(0)).events.frames.length) { /* what there was */ }
-  const reply = p.poll(20);
+  const reply = p.poll(wait);
   await until('a poll to wait', () => redis('hget', `palaver:{sys}:s:${p.session}`, 'w'));
   return { reply };
 }
@@ -183,6 +183,27 @@ leaver.abort();
 await Promise.all(held);
 await until('room again', async () => (await Promise.all(sessions.slice(0, 4).map((s) => hold(s, 1)))).every((f) => f.status === 200));
 ok(true, 'those whose client has left make room');
+
+waiting = await parked(ann);
+const leaving = Date.now();
+await ann.post('channelLeave', { recipientUUID: bob.uuid });
+is((await waiting.reply).events.frames.length, 0, 'a poll that waits as a channel is left has nothing');
+ok(Date.now() - leaving < 10000, 'and ends at once', Date.now() - leaving);
+await bob.post('channelMessage', { message: 'psst again', recipientUUID: ann.uuid });
+r = await ann.poll(20);
+is(r.events.frames.map((f) => f.type).join(), 'sys', 'of the channel that was left nothing comes but that there is something');
+ok(!ann.cursor.includes('p:'), 'the next cursor does not name it');
+
+// A session lives for the time that its poll may wait and 20 s more.
+const lives = () => Number(redis('zscore', 'palaver:{sys}:polls', ann.session)) - Date.now();
+const near = (ms, wanted) => ms <= wanted && ms > wanted - 5000;
+await ann.poll(0);
+ok(near(lives(), 45000), 'a poll does not shorten the lease that another request gave', lives());
+waiting = await parked(ann, 50);
+ok(near(lives(), 70000), 'one that may wait for 50 s has a lease of 70 s', lives());
+await bob.post('channelMessage', { message: 'long' });
+await waiting.reply;
+ok(lives() > 60000, 'which its end does not take away', lives());
 
 // A dead key ends what waits.
 waiting = await parked(ann);

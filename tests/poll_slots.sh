@@ -7,7 +7,7 @@
 PATH=$PATH:/usr/sbin:/sbin
 SLOTS=3
 start_redis
-prepare_web PALAVER_POLL_SLOTS=$SLOTS PALAVER_SIGN_IN_RATE=0
+prepare_web PALAVER_SIGN_IN_RATE=0
 redis() { redis-cli -s "$work/redis.sock" "$@"; }
 ask() { # TYPE BODY [CURL-OPTION...]
 	type=$1 body=$2
@@ -29,7 +29,7 @@ waiting() { [ "$(redis zcard 'palaver:{sys}:waiting')" = "$1" ]; }
 settled() { [ "$(connections)" = "$1" ]; }
 
 slots() { # SERVER URL
-	server=$1 url=$2
+	server=$1 url=$2 wakes=
 	redis flushall >"$work/flushed"
 	wait_for curl -sf "$url/api/health" || { not_ok "$server answers" "$(tail -n 5 "$work"/*.log)"; return 0; }
 	n=0
@@ -64,10 +64,11 @@ slots() { # SERVER URL
 	wait $polls
 	n=0 woken=
 	while [ $n -lt $SLOTS ]; do
+		wakes="$wakes wake"
 		woken="$woken $(jq -r '.events.frames[]|select(.type=="channelMessage").channelMessage.Message' <"$work/woken$n")"
 		n=$((n + 1))
 	done
-	is "$server: an event wakes them" "$woken" ' wake wake wake'
+	is "$server: an event wakes them" "$woken" "$wakes"
 	jq -r .events.cursor <"$work/woken0" >"$work/cursor0"
 	catch_up 0
 	is "$server: who polls again has given back his place" "$(redis zcard 'palaver:{sys}:waiting')" $((SLOTS - 1))
@@ -76,11 +77,23 @@ slots() { # SERVER URL
 port=$(free_port)
 start_apache cgid "$port" <<END
 LoadModule cgid_module /usr/lib/apache2/modules/mod_cgid.so
+LoadModule env_module /usr/lib/apache2/modules/mod_env.so
+SetEnv PALAVER_POLL_SLOTS $SLOTS
 ScriptSock $work/cgid.sock
 ScriptAlias /api $work/bin/palaver.fcgi
 END
 slots 'Apache mod_cgid' "http://127.0.0.1:$port" each
 
+SLOTS=5
+port=$(free_port)
+start_apache unset "$port" <<END
+LoadModule cgid_module /usr/lib/apache2/modules/mod_cgid.so
+ScriptSock $work/unset.sock
+ScriptAlias /api $work/bin/palaver.fcgi
+END
+slots 'Apache mod_cgid, poll_slots not set' "http://127.0.0.1:$port" each
+
+SLOTS=3
 port=$(free_port)
 mkdir "$work/fcgid"
 chmod 777 "$work/fcgid"
@@ -89,6 +102,7 @@ LoadModule fcgid_module /usr/lib/apache2/modules/mod_fcgid.so
 FcgidIPCDir $work/fcgid
 FcgidProcessTableFile $work/fcgid/table
 FcgidIOTimeout 60
+FcgidInitialEnv PALAVER_POLL_SLOTS $SLOTS
 Alias /api $work/bin/palaver.fcgi
 <Directory $work/bin>
 	SetHandler fcgid-script
