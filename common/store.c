@@ -17,11 +17,18 @@
 #define NUMBER 24 /* bytes of an integer's text at most */
 
 /* A call: waiting for a connection, or sent and unanswered; in the order
- * sent, which is that of the replies. */
+ * sent, which is that of the replies.
+ *
+ * Redis is to carry the calls out in that order, too: a session that ended must
+ * not be counted by what went before. One whose script Redis does not have is
+ * carried out later. So nothing is sent behind a script that has not been
+ * answered yet on this connection, and where one that was is lost (SCRIPT FLUSH)
+ * nothing more is sent until all are answered; then those that found none go
+ * first. */
 struct store_call {
 	struct store_call *next;
 	enum script script;
-	bool retried;      /* NOSCRIPT was answered by EVAL */
+	bool retried;      /* NOSCRIPT is answered by EVAL */
 	uint64_t deadline; /* ms */
 	store_cb *cb;      /* NULL: answered already, the reply is late */
 	void *arg;
@@ -38,6 +45,9 @@ struct list {
 struct store {
 	struct link *link;
 	struct list waiting, sent;
+	struct list unknown; /* those that found no script */
+	bool has[SCRIPT_MAX]; /* that script, as far as is known */
+	bool held;          /* no more is sent until all are answered */
 	uv_timer_t timer;
 	void (*ready_cb)(void *arg);
 	void *ready_arg;
@@ -126,6 +136,7 @@ call_new(struct store *s, enum script script, const struct span *args,
 static void
 transmit(struct store *s, struct store_call *c)
 {
+	s->held = s->held || !(c->retried || s->has[c->script]);
 	const struct script_text *t = &script_texts[c->script];
 	bool modern = link_version(s->link) >= 7;
 	struct buf *out = link_out(s->link);
@@ -142,6 +153,33 @@ transmit(struct store *s, struct store_call *c)
 	resp_word(out, span_of(link_node(s->link)));
 	buf_add(out, c->args, c->n);
 	list_add(&s->sent, c);
+}
+
+/* What is overdue must not go out: it would end this connection. */
+static void
+transmit_or_end(struct store *s, struct store_call *c)
+{
+	if (c->cb != NULL && c->deadline > clock_ms()) {
+		transmit(s, c);
+	} else {
+		call_answer(c, STORE_AWAY, NULL);
+		free(c);
+	}
+}
+
+/* Sends what waits, as far as it may be sent now. */
+static void
+send_waiting(struct store *s)
+{
+	struct store_call *c;
+
+	if (s->held && s->sent.first != NULL)
+		return;
+	s->held = false;
+	while ((c = list_take(&s->unknown)) != NULL)
+		transmit_or_end(s, c);
+	while (s->ready && !s->held && (c = list_take(&s->waiting)) != NULL)
+		transmit_or_end(s, c);
 }
 
 /* ---- replies ---- */
@@ -228,13 +266,15 @@ on_reply(void *arg, const struct redisReply *reply)
 
 	if (c == NULL)
 		return;
-	if (r->type == REDIS_REPLY_ERROR &&
-	    strncmp(r->str, "NOSCRIPT", 8) == 0 && !c->retried &&
-	    c->cb != NULL) {
-		c->retried = true;
-		transmit(s, c);
+	if (r->type == REDIS_REPLY_ERROR && !c->retried &&
+	    strncmp(r->str, "NOSCRIPT", 8) == 0) {
+		memset(s->has, 0, sizeof(s->has));
+		s->held = c->retried = true;
+		list_add(&s->unknown, c);
+		send_waiting(s);
 		return;
 	}
+	s->has[c->script] = true;
 	if (r->type == REDIS_REPLY_ERROR) {
 		status = judge(c, r->str, &drop);
 		call_answer(c, status, NULL);
@@ -252,6 +292,8 @@ on_reply(void *arg, const struct redisReply *reply)
 	free(c);
 	if (drop)
 		link_drop(s->link);
+	else if (!s->closing)
+		send_waiting(s);
 }
 
 static void
@@ -262,8 +304,10 @@ on_lost(void *arg)
 
 	s->ready = false;
 	s->away = link_failing(s->link);
+	s->held = false;
 	/* Calls that callbacks begin now wait for the next connection. */
-	while ((c = list_take(&s->sent)) != NULL) {
+	while ((c = list_take(&s->sent)) != NULL ||
+	    (c = list_take(&s->unknown)) != NULL) {
 		call_answer(c, STORE_AWAY, NULL);
 		free(c);
 	}
@@ -286,21 +330,10 @@ on_again(uv_timer_t *t)
 static void
 serve(struct store *s)
 {
-	struct store_call *c;
-	uint64_t now = clock_ms();
-
 	s->ready = true;
 	s->away = false;
 	s->newer = 0;
-	/* What is overdue must not go out: it would end this connection. */
-	while ((c = list_take(&s->waiting)) != NULL) {
-		if (c->cb != NULL && c->deadline > now) {
-			transmit(s, c);
-		} else {
-			call_answer(c, STORE_AWAY, NULL);
-			free(c);
-		}
-	}
+	send_waiting(s);
 	if (!s->closing && s->ready_cb != NULL)
 		s->ready_cb(s->ready_arg);
 }
@@ -350,7 +383,10 @@ check_schema(struct store *s)
 static void
 on_ready(void *arg)
 {
-	check_schema(arg);
+	struct store *s = arg;
+
+	memset(s->has, 0, sizeof(s->has));
+	check_schema(s);
 }
 
 /* ---- deadlines ---- */
@@ -391,6 +427,7 @@ on_timer(uv_timer_t *t)
 	while (s->waiting.first != NULL && s->waiting.first->cb == NULL)
 		free(list_take(&s->waiting));
 	expire(s, &s->waiting, now);
+	expire(s, &s->unknown, now);
 	if (expire(s, &s->sent, now))
 		link_drop(s->link);
 	if (s->sent.first == NULL && s->waiting.first == NULL)
@@ -406,12 +443,13 @@ store_eval(struct store *s, enum script script, const struct span *args,
 
 	if (c == NULL)
 		return false;
-	if (s->ready) {
+	if (s->ready && !s->held && s->waiting.first == NULL) {
 		transmit(s, c);
 		return true;
 	}
-	link_wake(s->link);
-	if (s->away || s->newer != 0)
+	if (!s->ready)
+		link_wake(s->link);
+	if (!s->ready && (s->away || s->newer != 0))
 		c->deadline = 0;
 	list_add(&s->waiting, c);
 	return true;
@@ -429,6 +467,7 @@ store_new(uv_loop_t *loop, const struct conf *c)
 		return NULL;
 	list_init(&s->waiting);
 	list_init(&s->sent);
+	list_init(&s->unknown);
 	s->link = link_new(loop, c, true, &h);
 	if (s->link == NULL) {
 		free(s);
@@ -464,6 +503,7 @@ store_free(struct store *s)
 	s->closing = true;
 	link_free(s->link);
 	while ((c = list_take(&s->sent)) != NULL ||
+	    (c = list_take(&s->unknown)) != NULL ||
 	    (c = list_take(&s->waiting)) != NULL) {
 		call_answer(c, STORE_AWAY, NULL);
 		free(c);

@@ -52,7 +52,8 @@ void store_retry(struct store *s);
  * anew. */
 void store_rest(struct store *s);
 /* Runs script by EVALSHA (NOSCRIPT: EVAL) with no KEYS: scripts spell the keys
- * themselves. ARGV is the node (8 bytes of the server's run id), then args,
+ * themselves. Calls are carried out in the order of this function's, but where
+ * Redis lost its scripts amid them and another process loaded some again. ARGV is the node (8 bytes of the server's run id), then args,
  * which are copied before it returns. cb is called once, never from inside
  * this function; or never, and false returned, when memory ran out. timeout in
  * ms. */

@@ -54,12 +54,14 @@ struct result {
 	size_t n;
 	char text[512]; /* elements with '|' between */
 	uint64_t at;
+	int turn; /* among those answered */
 };
 
 static struct store *store;
 static int ready_count;
 static bool inside; /* of store_eval */
 static bool was_inside;
+static int answered;
 static bool terminated = true; /* each word of each answer */
 
 static void
@@ -70,6 +72,7 @@ on_answer(void *arg, enum store_status status, const struct answer *a)
 
 	was_inside |= inside;
 	r->done++;
+	r->turn = ++answered;
 	r->status = status;
 	r->n = a->n;
 	r->at = clock_ms();
@@ -232,6 +235,39 @@ test_noscript(void)
 	    "and the script is known by its hash again");
 }
 
+/* Calls of several scripts back to back; some of these are known to Redis, or
+ * become so while the calls are on their way. */
+static void
+test_order(void)
+{
+	static const enum script scripts[] = { SCRIPT_find, SCRIPT_users,
+		SCRIPT_since, SCRIPT_users };
+	enum { CALLS = 64 };
+	struct result r[CALLS];
+	int broken = 0;
+
+	for (int round = 0; round < 40; round++) {
+		CLI("SCRIPT", "FLUSH");
+		if (round % 2 == 0) /* one is known, the others are not */
+			run(SCRIPT_users, "1");
+		answered = 0;
+		for (int i = 0; i < CALLS; i++) {
+			begin(&r[i], scripts[i % 4], SPAN("1"), PATIENCE);
+			if (i % 8 == round % 8)
+				uv_run(&loop, UV_RUN_NOWAIT);
+			if (i == round)
+				CLI("SCRIPT", "FLUSH");
+		}
+		for (int i = 0; i < CALLS; i++)
+			if (!until(&r[i].done, 1, 2 * PATIENCE))
+				abort();
+		for (int i = 0; i < CALLS; i++)
+			broken += r[i].status != STORE_OK ||
+			    r[i].turn != i + 1;
+	}
+	ok(broken == 0, "calls are carried out in order while scripts are lost");
+}
+
 /* A caller who asks again whenever he is refused. */
 static int again_count;
 
@@ -342,6 +378,7 @@ main(void)
 	test_away();
 	test_no_memory();
 	test_noscript();
+	test_order();
 	test_outage();
 	store_close();
 	test_closing();
