@@ -2,7 +2,7 @@
 // For tests/hosting/all.mjs: sites on real web servers, made of the snippets of
 // conf/servers as they stand, with other paths and ports only, in a site as
 // Debian has it. Each set-up has a Redis, a bridge and responders of its own,
-// and two sites: http at /, https below /chat/.
+// and two sites: http at /, https below /chat/, or another path.
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
@@ -36,10 +36,10 @@ export function certificate() {
   return readFileSync(`${work}/cert.pem`, 'utf8');
 }
 
-/** A snippet with the paths of a set-up: s.dir instead of the system's, path instead of /chat/. */
+/** A snippet with the paths of a set-up: s.dir instead of the system's, path instead of /chat. */
 function snippet(s, name, path) {
   const places = [
-    ['/chat/', path],
+    ['/chat', path],
     ['/run/palaver-fcgi.sock', `${s.dir}/responder.sock`],
     ['/run/lighttpd/palaver-fcgi.sock', `${s.dir}/started${path.length}.sock`],
     ['/run/palaver-bridge/ws.sock', `${s.dir}/bridge.sock`],
@@ -48,7 +48,7 @@ function snippet(s, name, path) {
     ['/usr/local/share/palaver/www/', `${work}/www/`],
   ];
   const text = places.reduce((t, [from, to]) => t.replaceAll(from, to), readFileSync(`${top}/conf/servers/${name}`, 'utf8'));
-  const file = `${s.dir}/${path === '/' ? 'root' : 'below'}-${name}`;
+  const file = `${s.dir}/${path ? 'below' : 'root'}-${name}`;
   writeFileSync(file, text);
   return file;
 }
@@ -70,17 +70,17 @@ http {
 	gzip on;
 	access_log off;
 	${['client_body', 'fastcgi', 'proxy', 'uwsgi', 'scgi'].map((n) => `${n}_temp_path ${s.dir}/${n};`).join(' ')}
-	${s.main.map((name) => `include ${snippet(s, name, '/chat/')};`).join('\n')}
+	${s.main.map((name) => `include ${snippet(s, name, s.below)};`).join('\n')}
 	server {
 		listen 127.0.0.1:${s.http};
-		${include('/').map((f) => `include ${f};`).join('\n')}
+		${include('').map((f) => `include ${f};`).join('\n')}
 	}
 	server {
 		listen 127.0.0.1:${s.https} ssl;
 		ssl_certificate ${work}/cert.pem;
 		ssl_certificate_key ${work}/key.pem;
 		root ${s.dir}/page;
-		${include('/chat/').map((f) => `include ${f};`).join('\n')}
+		${include(s.below).map((f) => `include ${f};`).join('\n')}
 	}
 }
 `;
@@ -107,10 +107,10 @@ $SERVER["socket"] == "127.0.0.1:${s.https}" {
 	ssl.pemfile = "${work}/both.pem"
 }
 $HTTP["scheme"] == "http" {
-	${include('/').map((f) => `include "${f}"`).join('\n')}
+	${include('').map((f) => `include "${f}"`).join('\n')}
 }
 $HTTP["scheme"] == "https" {
-	${include('/chat/').map((f) => `include "${f}"`).join('\n')}
+	${include(s.below).map((f) => `include "${f}"`).join('\n')}
 }
 `;
 }
@@ -158,13 +158,13 @@ TypesConfig /dev/null
 	FcgidProcessTableFile ${s.dir}/fcgid/table
 </IfModule>
 <VirtualHost 127.0.0.1:${s.http}>
-	${include('/').map((f) => `Include ${f}`).join('\n')}
+	${include('').map((f) => `Include ${f}`).join('\n')}
 </VirtualHost>
 <VirtualHost 127.0.0.1:${s.https}>
 	SSLEngine on
 	SSLCertificateFile ${work}/cert.pem
 	SSLCertificateKeyFile ${work}/key.pem
-	${include('/chat/').map((f) => `Include ${f}`).join('\n')}
+	${include(s.below).map((f) => `Include ${f}`).join('\n')}
 </VirtualHost>
 `;
 }
@@ -209,9 +209,9 @@ export async function restartBridge(s, between) {
   startBridge(s);
 }
 
-/** Starts the set-up n and waits for its sites: what SETUPS has, and dir, http, https (ports), sites. */
-export async function open(setup, n, ca) {
-  const s = { ...setup, cert: `${work}/cert.pem`, id: `s${n}`, dir: `${work}/${n}`, http: await freePort(), https: await freePort() };
+/** Starts the set-up n and waits for its sites: what SETUPS has, and dir, below, http, https (ports), sites. */
+export async function open(setup, n, ca, below = '/chat') {
+  const s = { ...setup, below, cert: `${work}/cert.pem`, id: `s${n}`, dir: `${work}/${n}`, http: await freePort(), https: await freePort() };
   for (const d of ['', '/bin', '/page', '/fcgid']) mkdirSync(s.dir + d);
   for (const d of ['', '/fcgid']) chmodSync(s.dir + d, 0o777);
   writeFileSync(`${s.dir}/page/index.html`, "the site's own page");
@@ -245,7 +245,7 @@ ASAN_OPTIONS='detect_leaks=1:log_path=${work}/asan' exec ${work}/palaver.fcgi "$
   const file = `${s.dir}/${s.server}.conf`;
   writeFileSync(file, server.conf(s, (path) => s.site.map((name) => snippet(s, name, path))));
   start(`${s.id}-server`, ...server.command(s, file), BARE);
-  s.sites = [new Site(s, `http://127.0.0.1:${s.http}`, undefined), new Site(s, `https://127.0.0.1:${s.https}/chat`, ca)];
+  s.sites = [new Site(s, `http://127.0.0.1:${s.http}`, undefined), new Site(s, `https://127.0.0.1:${s.https}${below}`, ca)];
   for (const site of s.sites) {
     await until(`${s.name}: ${site.url}`, () => site.get('/api/health').then((r) => r.status === 200, () => false)).catch((e) => {
       console.log(readFileSync(`${s.dir}/error.log`, 'utf8').slice(-2000).replace(/^/gm, '# '));

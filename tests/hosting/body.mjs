@@ -18,9 +18,10 @@ async function page(site) {
   is(`${index.status} ${/<title>[^<]*Palaver/.test(index.text)} ${index.headers['cache-control']}`, '200 true no-cache', `${site.name}: the page`);
   const script = await site.get('/palaver.js');
   is(`${script.status} ${script.headers['content-type'].split(';')[0]}`, '200 text/javascript', `${site.name}: its script`);
+  is((await site.get('/api/health')).headers['cache-control'], 'no-store', `${site.name}: what is told to one is kept nowhere`);
   if (site.url === site.origin) return;
   const without = await site.get('');
-  is(`${without.status} ${without.headers.location?.replace(site.origin, '')}`, '301 /chat/', `${site.name}: without its slash`);
+  is(`${without.status} ${without.headers.location?.replace(site.origin, '')}`, `301 ${site.setup.below}/`, `${site.name}: without its slash`);
 }
 
 async function origins(site) {
