@@ -15,10 +15,11 @@ const LARGE = '😀'.repeat(4096); // 16 KiB, the largest message
 
 async function page(site) {
   const index = await site.get('/');
-  is(`${index.status} ${/<title>[^<]*Palaver/.test(index.text)} ${index.headers['cache-control']}`, '200 true no-cache', `${site.name}: the page`);
+  is(`${index.status} ${/<title>[^<]*Palaver/.test(index.text)} ${index.headers['cache-control']} ${index.headers['x-content-type-options']}`, '200 true no-cache nosniff', `${site.name}: the page`);
   const script = await site.get('/palaver.js');
   is(`${script.status} ${script.headers['content-type'].split(';')[0]}`, '200 text/javascript', `${site.name}: its script`);
-  is((await site.get('/api/health')).headers['cache-control'], 'no-store', `${site.name}: what is told to one is kept nowhere`);
+  const { headers } = await site.get('/api/health');
+  is(`${headers['cache-control']} ${headers['x-content-type-options']}`, 'no-store nosniff', `${site.name}: what is told to one is kept nowhere`);
   if (site.url === site.origin) return;
   const without = await site.get('');
   is(`${without.status} ${without.headers.location?.replace(site.origin, '')}`, `301 ${site.setup.below}/`, `${site.name}: without its slash`);
