@@ -58,7 +58,7 @@ const port = await freePort();
 const asRoot = process.getuid() === 0;
 mkdirSync(`${base}/run`);
 if (asRoot) execFileSync('chown', ['-R', '65534:65534', base]); // nobody
-const modules = ['mpm_event', 'unixd', 'authz_core', 'dir', 'mime', 'cgid', 'rewrite', 'setenvif'].filter((m) => m !== 'unixd');
+const modules = ['mpm_event', 'unixd', 'authz_core', 'dir', 'mime', 'cgid', 'rewrite', 'setenvif', 'headers'].filter((m) => m !== 'unixd');
 writeFileSync(`${base}/apache.conf`, `ServerRoot ${inside}
 ServerName localhost
 KeepAlive Off
@@ -88,7 +88,12 @@ await until('Apache', () => fetch(`${url}/`).then((r) => r.ok, () => false));
 const health = await (await fetch(`${url}/api/health`)).json();
 if (health.type !== 'health') console.log(log().replace(/^/gm, '# '));
 is(JSON.stringify(health), '{"type":"health","health":{"redis":"ok","eviction":"allkeys-lru"}}', 'the policy of eviction is reported');
-for (const file of ['palaver.conf', '.htaccess', 'READ-ME.txt']) is((await fetch(`${url}/${file}`)).status, 403, `${file} is not served`);
+for (const kept of ['palaver.conf~', 'palaver.conf.bak', '.palaver.conf.swp']) writeFileSync(`${site}/${kept}`, `redis = ${right}\n`, { mode: 0o644 });
+for (const file of ['palaver.conf', 'palaver.conf~', 'palaver.conf.bak', '.palaver.conf.swp', '.htaccess', 'READ-ME.txt']) is((await fetch(`${url}/${file}`)).status, 403, `${file} is not served`);
+for (const [path, wanted] of [['', 'no-cache nosniff'], ['palaver.js', 'no-cache nosniff'], ['api/health', 'no-store nosniff']]) {
+  const { headers } = await fetch(`${url}/${path}`);
+  is(`${headers.get('cache-control')} ${headers.get('x-content-type-options')}`, wanted, `/${path}: how it is to be kept`);
+}
 is((await fetch(`${url}/ws`)).status, 404, 'there is no WebSocket');
 const me = (await post(url, 'signIn', { signIn: { username: 'carl', password: 'secret123' } })).authorized;
 const users = await (await fetch(`${url}/api/users?limit=5`, { headers: { Authorization: `Bearer ${me.accessKey}` } })).json();
