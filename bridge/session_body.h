@@ -143,6 +143,8 @@ void session_apply(struct session *s, const struct effect *e);
  * once more. generation: of the presence, when it began. */
 void session_answered(struct session *s, const struct outcome *o,
     unsigned generation);
+/* The session is gone: it is counted out when the grace is over. */
+void session_gone(struct sessions *t, const char *uuid);
 /* A success came about for a session that is gone or closing: it may be counted
  * for that behind its end, and is to be counted out. */
 void session_missed(struct sessions *t, const char *uuid,
@@ -156,6 +158,9 @@ void session_run_next(struct session *s);
 void session_read(struct session *s);
 /* Reads from the peer, whatever waits, until its answer to a close. */
 void session_read_on(struct session *s);
+/* Its connection is gone. If a signOut waits that came over it, that is done all
+ * the same, behind the request on its way, and counts it out: true. */
+bool session_sign_out_waiting(struct session *s);
 /* Forgets all that waits, and the one that runs. */
 void session_requests_clear(struct session *s);
 /* Forgets the requests on their way, which end without an outcome. */

@@ -148,8 +148,8 @@ on_close(void *session)
 	struct session *s = session;
 	struct sessions *t = s->table;
 
-	if (s->user[0] != '\0' || !s->used)
-		presence_gone(t->presence, s->uuid, t->conf->presence_grace);
+	if (!session_sign_out_waiting(s) && (s->user[0] != '\0' || !s->used))
+		session_gone(t, s->uuid);
 	session_order_clear(s);
 	if (s->members != NULL)
 		session_leave_all(s);

@@ -54,6 +54,34 @@ at = Date.now();
 is((await http('signOut', other.key)).status, 200, 'signOut over HTTP');
 await closed(at, 'its sessions', other);
 
+// Nobody needs to wait for it, nor for what was asked before it.
+async function leaves(c, how, ...asked) {
+  const busy = cli('EVAL', BUSY, '0');
+  await new Promise((r) => setTimeout(r, 30));
+  for (const [type, payload] of [...asked, ['signOut']]) c.send({ type, [type]: payload });
+  c.ws[how]();
+  await Promise.all([busy, until('the close', () => c.code)]);
+}
+const keysOf = async (c) => Number(await cli('ZCARD', `palaver:{u:${c.user}}:k`));
+for (const how of ['close', 'terminate']) {
+  const c = await byName(1, 'nell');
+  await leaves(c, how, ['channelMessage', { message: 'x' }], ['channelMessage', { message: 'y' }]);
+  await until('the end of the key', () => dead(c.key));
+  await until('sys signOut', async () => (await http('users', watcher.key, { online: true })).users.users.every((u) => u.UUID !== c.user));
+  const changes = await byName(2, 'nell');
+  await leaves(changes, how, ['password', { password: PASSWORD, newPassword: PASSWORD }]);
+  await until('the end of both keys', async () => await keysOf(changes) === 0);
+  const comes = await Client.open(bridge(1));
+  const { accessKey } = await signIn('nell');
+  await leaves(comes, how, ['signIn', { accessKey }]);
+  await until('the end of the key', () => dead(accessKey));
+  const other = await byName(1, 'nell');
+  await leaves(other, how, ['users'], ['signIn', { username: 'nina', password: PASSWORD }]);
+  await http('users', watcher.key);
+  ok(!await dead(other.key), `a signOut waits when its connection ends (${how}): it ends the key that it would have ended, and no other`);
+  await http('signOut', other.key);
+}
+
 // Everywhere.
 const b = [await byName(1, 'bob'), await byName(2, 'bob'), await byName(2, 'bob')];
 const key = (await signIn('bob')).accessKey;
