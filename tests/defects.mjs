@@ -25,6 +25,7 @@ async function open(options) {
 // 44: Redis is down when the programs start.
 await startResponder('responder', env);
 await startBridge('bridge', env, 0, false);
+await startBridge('strict', { ...env, PALAVER_SIGN_IN_WITHIN: '2', PALAVER_MESSAGE_RATE: '2/600', PALAVER_SIGN_UP_RATE: '2/600' }, 0, false);
 const url = await startNginx(['responder'], ['bridge'], 'nginx', 503);
 const ws = `${url.replace('http', 'ws')}/ws`;
 const lost = await open();
@@ -51,9 +52,10 @@ const online = async () => (await ann.ask({ type: 'users', users: { online: true
 // ---- security ----
 
 await ann.ask(join());
-ok(!JSON.stringify(await bob.ask(join())).includes(PASSWORD), '1: the reply to channelJoin holds no password');
+const tells = (text) => text.includes(PASSWORD) || text.includes('argon2') || /"password/i.test(text);
+ok(!tells(JSON.stringify(await bob.ask(join()))), '1: the reply to channelJoin holds no password, nor its hash');
 await until('the join', () => ann.frames.some((f) => f.sys?.channelJoin && f.userUUID === bob.uuid));
-ok(!ann.raw.some((t) => t.includes(PASSWORD)), '2: nor does the notice of the join');
+ok(!ann.raw.some(tells), '2: nor does the notice of the join');
 is((await post(url, 'channelMessage', { userUUID: ann.uuid, channelMessage: { message: 'x' } })).status, 401, '3: a userUUID without a key is nobody');
 is((await post(url, 'channelMessage', { accessKey: `${ann.uuid}.${'A'.repeat(43)}`, userUUID: ann.uuid, channelMessage: { message: 'x' } })).status, 401, '3: a wrong key is nobody');
 is((await post(url, 'channelMessage', { accessKey: bob.key, userUUID: ann.uuid, channelMessage: { message: 'x' } })).channelMessage.SenderUUID, bob.uuid, '4: nobody posts as another');
@@ -77,7 +79,10 @@ const secret = await open();
 await secret.ask({ ...message('relay'), accessKey: ann.key, userAccessKey: ann.key });
 await ann.ask({ ...message('relay'), userAccessKey: ann.key });
 await until('the message', () => bob.frames.some((f) => f.channelMessage?.Message === 'relay'));
-ok(!bob.raw.some((t) => t.includes(ann.key) || t.includes('AccessKey":"') && !t.includes('authorized')), "10: a message's accessKey reaches nobody");
+await ann.ask({ type: 'channelLeave', channelLeave: {}, accessKey: ann.key, userAccessKey: ann.key });
+await until('the leave', () => bob.frames.some((f) => f.type === 'channelLeave' && f.userUUID === ann.uuid));
+ok(!bob.raw.some((t) => t.includes(ann.key) || t.includes('AccessKey":"') && !t.includes('authorized')), "10: an accessKey in a message or a channelLeave reaches nobody");
+await ann.ask(join());
 const types = ['signIn', 'signUp', 'signOut', 'users', 'channelJoin', 'channelLeave', 'channelMessage', 'ready', 'sys', 'error', ''];
 for (const type of types) {
   for (const c of [nobody, carol2]) {
@@ -96,6 +101,10 @@ ok(/403/.test(foreign.error?.message), '13: a foreign origin is refused');
 const big = await open();
 big.ws.send('x'.repeat(65537));
 is(await until('the close', () => big.code), 1009, '14: a message has a size limit');
+const half = createConnection(`${work}/strict.sock`).resume();
+half.on('error', () => {}).write('GET /ws HTTP/1.1\r\nHost: x\r\n');
+await until('its end', () => half.closed);
+ok(true, '14: who sends half a request is not waited for');
 is((await nobody.ask({ type: 'users' })).error.code, 4, '15: users needs somebody signed in');
 const echo = await open();
 for (const text of [`{"signIn":{"password":"${PASSWORD}"}`, `{"type":"${PASSWORD}"}`, `{"type":"signIn","signIn":{"username":"${PASSWORD}\\u0007","password":"${PASSWORD}"}}`]) echo.send(text);
@@ -109,6 +118,16 @@ is((await post(url, 'users', { accessKey: dave.key })).status, 401, '17: signOut
 let refused = 0;
 for (let i = 0; i < 12; i += 1) refused += (await post(url, 'signIn', { signIn: { username: 'dave', password: 'guess after guess' } })).status === 429;
 is(refused, 2, '18: guesses at a password are limited');
+const many = [];
+for (let i = 0; i < 4; i += 1) {
+  const c = await Client.open(`ws+unix://${work}/strict.sock:/ws`, { headers: { 'X-Forwarded-For': '192.0.2.1' } });
+  c.send({ type: i % 2 ? 'signIn' : 'signUp', id: 'i', [i % 2 ? 'signIn' : 'signUp']: { username: `many${i}`, password: PASSWORD } });
+  many.push(Object.assign(c, { reply: await until('a reply', () => c.frames.find((f) => f.id === 'i')) }));
+}
+same(many.map((c) => c.reply.error?.code ?? c.reply.authorized.created), [true, true, 9, 9], '18: so are new users');
+for (let i = 0; i < 3; i += 1) many[0].send({ ...message('many', { channel: 'many' }), id: `m${i}` });
+same((await until('three replies', () => [0, 1, 2].every((i) => many[0].frames.some((f) => f.id === `m${i}`)) && many[0].frames)).filter((f) => /^m/.test(f.id)).map((f) => f.error?.code ?? f.type), ['ack', 'ack', 9], '18: and messages');
+for (const c of many) c.ws.close();
 for (const [username, password] of [['', PASSWORD], ['x', ''], ['x', 'short'], ['\u202e', PASSWORD]]) {
   is((await post(url, 'signUp', { signUp: { username, password } })).status, 400, `19: ${JSON.stringify([username, password])} is refused`);
 }
@@ -136,8 +155,11 @@ ok(Date.now() - began < 1000, '23: joining does not stall');
 await second.ask(message('hello all'));
 await until('the message', () => [ann, bob, first].every((c) => c.frames.some((f) => f.channelMessage?.Message === 'hello all')));
 ok(true, "22: another one's join ends nobody's delivery");
+await second.ask(message('hello again'));
+await until('the next one', () => ann.frames.some((f) => f.channelMessage?.Message === 'hello again'));
 const copies = ann.frames.filter((f) => f.channelMessage?.Message === 'hello all').map((f) => f.channelMessage);
 same([copies.length, copies[0].SenderUUID, /^[0-9a-f-]{36}$/.test(copies[0].UUID), /^20/.test(copies[0].CreatedAt)], [1, second.uuid, true, true], '25: each message once, whole');
+is(second.frames.filter((f) => f.channelMessage?.Message === 'hello all').length, 1, '25: to its sender as well');
 const subscribers = (scope) => Number(redis('PUBSUB', 'NUMSUB', `palaver:0:${scope}`).trim().split('\n').at(-1));
 await second.ask(join({ channel: 'left' }));
 const before = await until('the subscription', () => subscribers('c:left'));
@@ -196,12 +218,14 @@ const members = (await second.ask(join())).channelJoin.users.map((u) => u.Userna
 ok(!members.includes('bob') && members.includes('ann'), '37: who left a channel is not in it');
 await ann.ask(message('knock', { recipientUUID: second.uuid }));
 same((await ann.ask(join({ recipientUUID: second.uuid }))).channelJoin.total, 2, '37: a private channel has its two people');
+await until('its notice', () => second.frames.some((f) => f.sys?.channelMessage?.SenderUUID === ann.uuid));
 ok(!second.frames.some((f) => f.type === 'channelMessage' && f.channelMessage.Message === 'knock'), '37: and delivers to none that did not join');
 await second.ask({ type: 'signOut' });
 const heard = second.frames.length;
 await ann.ask(message('still there?'));
-await ann.ask({ type: 'users', users: { limit: 0 } });
-is(second.frames.length, heard, '38: signOut ends the delivery');
+await until('the message', () => ann.frames.some((f) => f.channelMessage?.Message === 'still there?'));
+is((await second.ask({ type: 'users' })).error.code, 4, '38: signOut ends what the session may do');
+is(second.frames.length, heard + 1, '38: and the delivery');
 const fresh = await open();
 const up = (await fresh.ask({ type: 'signUp', signUp: { username: 'fresh', password: PASSWORD } })).authorized;
 ok(up.accessKey.length > 60 && (await online()).includes('fresh'), '39: signUp gives a key and is on line');
@@ -247,4 +271,4 @@ const logs = readdirSync(work).filter((f) => f.endsWith('.log')).map((f) => read
 ok(logs.includes('signed in') && !logs.includes(PASSWORD) && !logs.includes(ann.key.slice(37)), '9: no password and no key is logged, at any level');
 await startRedis();
 
-await end('responder', 'bridge');
+await end('responder', 'bridge', 'strict');

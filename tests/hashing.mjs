@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The pool that hashes passwords: when it is full all are answered, nobody else
-// waits, and no address has it for itself. And that a name that is not there
-// costs a hash as well.
+// waits, and no address has it for itself. And that a wrong password, or a name
+// that is not there, costs a hash as well.
 import { readFileSync, readdirSync } from 'node:fs';
 import { startRedis, startResponder, startBridge, startNginx, post, Client, ok, is, until, end, work } from './lib.mjs';
 
@@ -87,18 +87,21 @@ const refused = replies.filter((r) => r.status === 503);
 ok(refused.length > 0 && replies.every((r) => r.status === 200 || r.status === 503), `${MANY} sign-ins at once over HTTP: ${refused.length} are 503`);
 ok(refused.every((r) => r.error.code === 21 && Number(r.retryAfter) > 0), 'error 21 with Retry-After');
 
-// ---- a name that is not there ----
+// ---- a wrong password, and a name that is not there ----
 
 /** ns of CPU that all threads of the process have used. */
 const used = () => readdirSync(`/proc/${closed.pid}/task`).reduce((sum, t) => sum + Number(readFileSync(`/proc/${closed.pid}/task/${t}/schedstat`, 'utf8').split(' ')[0]), 0);
-async function costs(name) {
+async function costs(name, password = 'a wrong password') {
   const begin = used();
   const codesOf = [];
-  for (let i = 0; i < 5; i += 1) codesOf.push((await post(off, 'signIn', signIn(name, 'a wrong password'))).error.code);
+  for (let i = 0; i < 5; i += 1) codesOf.push((await post(off, 'signIn', signIn(name, password))).error?.code ?? 0);
   return { codes: codesOf.join(), ms: (used() - begin) / 1e6 / 5 };
 }
+const right = await costs('ann', PASSWORD);
 const wrong = await costs('ann');
 const absent = await costs('nobody');
+is(right.codes, '0,0,0,0,0', 'the right password');
+ok(wrong.ms > right.ms / 2 && wrong.ms < right.ms * 2 && right.ms > 10, `a wrong one costs as much: ${wrong.ms.toFixed(0)} ms of CPU, ${right.ms.toFixed(0)} ms`);
 is(`${wrong.codes} ${absent.codes}`, '5,5,5,5,5 5,5,5,5,5', 'with sign_up = off a wrong name is answered like a wrong password');
 ok(absent.ms > wrong.ms / 2 && absent.ms < wrong.ms * 2 && absent.ms > 10, `and costs as much: ${absent.ms.toFixed(0)} ms of CPU, ${wrong.ms.toFixed(0)} ms`);
 
