@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The body of a session and what its files share: session.c (its life),
  * session_socket.c (what its WebSocket tells), session_channels.c (what it
- * follows), session_requests.c (what it asks), session_commands.c (what was asked
- * for it over HTTP), session_order.c (which of the two was first),
- * session_flood.c (when it asks too much), session_receive.c (what is held of
- * that), session_slow.c (when it reads too little), session_table.c (which there
- * are). For those files only; others see session.h. */
+ * follows), session_requests.c (what it asks), session_tickets.c (what of that is on
+ * its way), session_commands.c (what was asked for it over HTTP), session_order.c
+ * (which of the two was first), session_flood.c (when it asks too much),
+ * session_receive.c (what is held of that), session_slow.c (when it reads too
+ * little), session_table.c (which there are). For those files only; others see session.h. */
 #ifndef PALAVER_SESSION_BODY_H
 #define PALAVER_SESSION_BODY_H
 
@@ -25,8 +25,16 @@ enum session_state {
 	SESSION_CLOSING    /* told so; nothing is sent or read any more */
 };
 
-struct waiting; /* a request that waits for the one before it */
-struct ticket;  /* one on its way */
+/* A request that waits for the one before it, or runs. */
+struct waiting {
+	struct waiting *next;
+	size_t n;
+	bool text;
+	unsigned wait; /* s, when it came too fast; 0: it did not */
+	char bytes[];
+};
+
+struct ticket; /* one on its way */
 struct command_kept;
 struct answer_kept;
 
@@ -158,11 +166,17 @@ void session_run_next(struct session *s);
 void session_read(struct session *s);
 /* Reads from the peer, whatever waits, until its answer to a close. */
 void session_read_on(struct session *s);
+/* Forgets all that waits, and the one that runs. */
+void session_requests_clear(struct session *s);
+
+/* ---- session_tickets.c ---- */
+
+/* Sends the request off that s->asked is; session_answered follows, perhaps at
+ * once. False without memory. */
+bool session_send_off(struct session *s);
 /* Its connection is gone. If a signOut waits that came over it, that is done all
  * the same, behind the request on its way, and counts it out: true. */
 bool session_sign_out_waiting(struct session *s);
-/* Forgets all that waits, and the one that runs. */
-void session_requests_clear(struct session *s);
 /* Forgets the requests on their way, which end without an outcome. */
 void session_tickets_clear(struct sessions *t);
 

@@ -10,14 +10,6 @@
 #include "limit.h"
 #include "msg.h"
 
-struct waiting {
-	struct waiting *next;
-	size_t n;
-	bool text;
-	unsigned wait; /* s, when it came too fast; 0: it did not */
-	char bytes[];
-};
-
 static void
 take_key(struct session *s, const struct effect *e)
 {
@@ -104,34 +96,6 @@ wants_own(const struct session *s, const struct effect *e)
 	    session_channel_index(s, &e->channel) == s->nchannels;
 }
 
-/* A request on its way: by an id, for its session may be gone by then. */
-struct ticket {
-	struct ticket *next, **link; /* of all of the table */
-	struct sessions *table;
-	uint64_t id;              /* 0: of a session that was gone before */
-	struct actor actor;
-	unsigned generation; /* of the presence, when the request began */
-	struct waiting *sign_out; /* what comes behind it although the session
-				   * is gone; NULL: nothing */
-};
-
-static void
-ticket_free(struct ticket *ticket)
-{
-	*ticket->link = ticket->next;
-	if (ticket->next != NULL)
-		ticket->next->link = ticket->link;
-	free(ticket->sign_out);
-	free(ticket);
-}
-
-void
-session_tickets_clear(struct sessions *t)
-{
-	while (t->tickets != NULL)
-		ticket_free(t->tickets);
-}
-
 static void start(struct session *s);
 
 /* The key that it ran with was dead, and the session has another by now. */
@@ -172,86 +136,14 @@ session_answered(struct session *s, const struct outcome *o,
 	session_run_next(s);
 }
 
-static void on_outcome(void *arg, const struct outcome *o);
-
-/* False without memory. */
-static bool
-send_off(struct sessions *t, uint64_t id, const struct actor *a,
-    const struct waiting *w)
-{
-	struct ticket *ticket = malloc(sizeof(*ticket));
-
-	if (ticket == NULL)
-		return false;
-	*ticket = (struct ticket){ .next = t->tickets, .link = &t->tickets,
-		.table = t, .id = id, .actor = *a,
-		.generation = presence_generation(t->presence) };
-	if (ticket->next != NULL)
-		ticket->next->link = &ticket->next;
-	t->tickets = ticket;
-	run_message(t->run, a, (struct span){ w->bytes, w->n }, NULL, NULL,
-	    (struct span){ NULL, 0 }, on_outcome, ticket);
-	return true;
-}
-
-/* Behind what the ticket was for, as whom that has made of the actor. */
-static void
-send_off_sign_out(struct ticket *ticket, const struct effect *e)
-{
-	struct actor *a = &ticket->actor;
-
-	if (e->kind == EFFECT_SIGNED_IN || e->kind == EFFECT_KEY) {
-		memcpy(a->user, e->user, sizeof(a->user));
-		memcpy(a->key_hash, e->key_hash, sizeof(a->key_hash));
-	}
-	if (!send_off(ticket->table, 0, a, ticket->sign_out))
-		session_gone(ticket->table, a->session);
-}
-
-static void
-on_outcome(void *arg, const struct outcome *o)
-{
-	struct ticket *ticket = arg;
-	struct sessions *t = ticket->table;
-	struct session *s = session_find(t, ticket->id);
-	unsigned generation = ticket->generation;
-
-	if (o->error == ERR_STORAGE)
-		presence_doubt(t->presence);
-	if (ticket->sign_out != NULL)
-		send_off_sign_out(ticket, o->effect);
-	if (ticket->id == 0 && o->effect->kind != EFFECT_SIGNED_OUT)
-		session_gone(t, ticket->actor.session);
-	else if (s == NULL)
-		session_missed(t, ticket->actor.session, o->effect);
-	ticket_free(ticket);
-	if (s != NULL && !session_keep_answer(s, o, generation))
-		session_answered(s, o, generation);
-}
-
-static struct actor
-actor_of(const struct session *s)
-{
-	struct actor a = { .via = VIA_WEBSOCKET };
-
-	memcpy(a.user, s->user, sizeof(a.user));
-	memcpy(a.key_hash, s->key_hash, sizeof(a.key_hash));
-	memcpy(a.session, s->uuid, sizeof(a.session));
-	a.bridge = presence_id(s->table->presence);
-	a.client = s->client;
-	return a;
-}
-
 static void
 start(struct session *s)
 {
-	const struct waiting *w = s->asked;
-	struct actor a = actor_of(s);
-
 	s->busy = true;
 	s->key_moved = false;
-	s->running_bytes = 2 * w->n; /* its text, and what was read of it */
-	if (!send_off(s->table, s->id, &a, w))
+	/* Its text, and what was read of it. */
+	s->running_bytes = 2 * s->asked->n;
+	if (!session_send_off(s))
 		session_close(s, WS_FULL, "out of memory");
 }
 
@@ -362,57 +254,6 @@ session_request(struct session *s, struct span message, bool text)
 	session_received_none(s); /* it is counted again at once, as the last */
 	session_read(s);
 	session_run_next(s);
-}
-
-/* The request that waits, taken out, if it is a signOut of whom s is signed in
- * as once what is on its way is done; or NULL. */
-static struct waiting *
-take_sign_out(struct session *s)
-{
-	for (struct waiting **at = &s->first, *w; (w = *at) != NULL;
-	    at = &w->next) {
-		struct msg *m = NULL;
-		bool out, in;
-
-		if (!w->text || w->wait != 0)
-			continue;
-		msg_parse((struct span){ w->bytes, w->n }, NULL, &m);
-		out = m != NULL && span_is(msg_type(m), "signOut");
-		in = m != NULL && (span_is(msg_type(m), "signIn") ||
-		    span_is(msg_type(m), "signUp"));
-		msg_free(m);
-		if (out)
-			*at = w->next;
-		if (out || in)
-			return out ? w : NULL;
-	}
-	return NULL;
-}
-
-bool
-session_sign_out_waiting(struct session *s)
-{
-	struct sessions *t = s->table;
-	struct ticket *ticket = t->tickets;
-	struct waiting *w;
-	struct actor a;
-	bool sent;
-
-	if (s->first == NULL || s->state == SESSION_CLOSING)
-		return false;
-	while (ticket != NULL && ticket->id != s->id)
-		ticket = ticket->next;
-	w = take_sign_out(s);
-	if (w == NULL)
-		return false;
-	if (ticket != NULL) {
-		ticket->sign_out = w;
-		return true;
-	}
-	a = actor_of(s);
-	sent = send_off(t, 0, &a, w);
-	free(w);
-	return sent;
 }
 
 void
