@@ -83,6 +83,7 @@ is(code(await post('users', { type: 'users', users: 'x' }, key)), '400 3 users',
 is((await post('users?limit=0&x=%zz', {}, key)).users.received, 2, 'what stands in the URL of a POST is not its payload');
 is((await post('users', { id: 'é"7', users: { limit: 0 } }, key)).id, 'é"7', 'an id comes back');
 is((await post('users', { id: '8', users: { limit: -1 } }, key)).id, '8', 'on an error, too');
+for (const [id, wanted] of [['x'.repeat(64), '200 users'], ['x'.repeat(65), '400 1'], [7, '400 1']]) is(code(await post('users', { id }, key)), wanted, `an id of ${JSON.stringify(id).length} bytes of JSON is ${wanted}`);
 for (const body of ['', '{', '[]', '7', '"x"', 'null', '{}{}', '\u0000']) is(code(await post('users', body, key)), '400 1', `the body ${JSON.stringify(body)} is error 1`);
 is(code(await post('users', `${' '.repeat(65535)}{}`, key)), '413 8', 'a body of 65537 bytes is error 8');
 is(code(await post('users', `${' '.repeat(65534)}{}`, key)), '200 users', 'one of 65536 is not');
