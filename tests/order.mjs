@@ -48,6 +48,11 @@ class Between {
     this.#held[kind] = true;
   }
 
+  /** Whether Redis has said that to the bridge, and it is held up. */
+  holds(what) {
+    return [...this.#pipes].some((pipe) => pipe.waits.join('').includes(what));
+  }
+
   /** Both go on; the feed drops: what was held of it is lost. */
   release(drop = false) {
     this.#held = { feed: false, store: false };
@@ -275,6 +280,24 @@ await rounds('0 error 4', 'password by HTTP without the session, then a request 
   await until('4001', () => d.code === 4001);
   return `0 error ${answer.error?.code}`;
 });
+
+// While a log is read, its last messages are lost in Redis, which goes on with
+// another epoch and a number that the read has seen already.
+const reader = await attached();
+await reader.ask({ type: 'channelJoin', channelJoin: { channel: 'epoch' } });
+for (let n = 0; n < 5; n += 1) await say('epoch', `${n}`);
+await until('all', () => got(reader, '4'));
+const epoch = await cli('HGET', 'palaver:{c:epoch}:m', 'e');
+between.hold('store');
+await cli('PUBLISH', 'palaver:0:c:epoch', `${epoch} 1000 {}`); // a hole
+await until('the read', () => between.holds(`\r\n${epoch}\r\n`));
+await cli('LTRIM', 'palaver:{c:epoch}:l', '0', '2');
+await cli('HSET', 'palaver:{c:epoch}:m', 's', '3', 'n', 'another');
+is((await say('epoch', 'instead')).channelMessage?.seq, 4, 'another message has the number of one that was lost');
+await heard();
+between.release();
+await until('4008', () => reader.code).catch(() => {});
+is(reader.code, 4008, 'an epoch that is heard of while a log is read is not passed over');
 
 // Redis goes away while an answer waits for what came before it.
 await c.ask({ type: 'channelJoin', channelJoin: { channel: 'away' } });
