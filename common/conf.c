@@ -128,6 +128,9 @@ read_redis_environment(struct conf *c)
 	if (password != NULL && *password != '\0') {
 		conf_wipe(&c->redis.password);
 		c->redis.password = strdup(password);
+		if (c->redis.password == NULL)
+			return bad("environment", "REDIS_PASSWORD",
+			    "out of memory");
 	}
 	return true;
 }
@@ -209,9 +212,12 @@ bad_argument(char **argv, int i)
 	return bad("flag", name, "not understood");
 }
 
-/* Either reads the files (what is 0) or the settings (1). */
+enum flags { FLAGS_FILES, FLAGS_SETTINGS };
+
+/* Of all flags, does what those of that kind say: reads the files that they
+ * name, or takes the settings. */
 static bool
-read_flags(struct conf *c, int argc, char **argv, int what)
+read_flags(struct conf *c, int argc, char **argv, enum flags kind)
 {
 	bool named = false;
 
@@ -222,7 +228,7 @@ read_flags(struct conf *c, int argc, char **argv, int what)
 
 		if (value != NULL) {
 			named = true;
-			if (what == 0 && !read_file(c, value))
+			if (kind == FLAGS_FILES && !read_file(c, value))
 				return false;
 			continue;
 		}
@@ -240,10 +246,10 @@ read_flags(struct conf *c, int argc, char **argv, int what)
 		value = flag_value(argc, argv, &i, s->name, strlen(s->name));
 		if (value == NULL)
 			return bad("flag", s->name, "needs a value");
-		if (what == 1 && !apply(c, "flag", s, value))
+		if (kind == FLAGS_SETTINGS && !apply(c, "flag", s, value))
 			return false;
 	}
-	return what == 1 || named || read_found_file(c);
+	return kind == FLAGS_SETTINGS || named || read_found_file(c);
 }
 
 static bool
@@ -293,8 +299,8 @@ conf_load(struct conf *c, const char *program, const char *usage, int argc,
 		if (conf_table[i].preset != NULL &&
 		    !apply(c, "default", &conf_table[i], conf_table[i].preset))
 			return CONF_BAD;
-	if (!read_flags(c, argc, argv, 0) || !read_environment(c) ||
-	    !read_flags(c, argc, argv, 1) || !check(c))
+	if (!read_flags(c, argc, argv, FLAGS_FILES) || !read_environment(c) ||
+	    !read_flags(c, argc, argv, FLAGS_SETTINGS) || !check(c))
 		return CONF_BAD;
 	if (!only_check)
 		return CONF_RUN;

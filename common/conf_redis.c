@@ -5,14 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* RFC 3986, section 2.1; a % that begins no escape stands for itself. NULL
- * without memory or when it holds an escaped NUL. */
-static char *
-percent_decoded(const char *from, size_t n)
+static const char usage[] = "must be redis://[user:password@]host:port[/db]"
+    " or unix:/path[?db=N]";
+static const char no_memory[] = "out of memory";
+
+/* RFC 3986, section 2.1; a % that begins no escape stands for itself. NULL, or
+ * what is wrong: no memory, or an escaped NUL. */
+static const char *
+percent_decode(const char *from, size_t n, char **decoded)
 {
 	char *out = malloc(n + 1), *at = out;
 
-	for (size_t i = 0; out != NULL && i < n; i++) {
+	if (out == NULL)
+		return no_memory;
+	for (size_t i = 0; i < n; i++) {
 		char hex[3] = { 0 };
 
 		if (from[i] == '%' && i + 2 < n &&
@@ -24,14 +30,14 @@ percent_decoded(const char *from, size_t n)
 			*at++ = from[i];
 		}
 	}
-	if (out == NULL)
-		return NULL;
 	*at = '\0';
-	if (strlen(out) == (size_t)(at - out))
-		return out;
+	if (strlen(out) == (size_t)(at - out)) {
+		*decoded = out;
+		return NULL;
+	}
 	sodium_memzero(out, n + 1);
 	free(out);
-	return NULL;
+	return usage;
 }
 
 void
@@ -83,9 +89,7 @@ conf_host_port(struct redis_address *r, const char *s, size_t n)
 const char *
 conf_redis(struct redis_address *r, const char *s)
 {
-	static const char usage[] = "must be redis://[user:password@]host:port"
-	    "[/db] or unix:/path[?db=N]";
-	const char *at, *slash, *colon, *query;
+	const char *at, *slash, *colon, *query, *why;
 	unsigned db = 0;
 
 	conf_redis_clear(r);
@@ -103,7 +107,7 @@ conf_redis(struct redis_address *r, const char *s)
 		r->path = strndup(s, query == NULL ? strlen(s) :
 		    (size_t)(query - s));
 		r->db = (int)db;
-		return r->path == NULL ? "out of memory" : NULL;
+		return r->path == NULL ? no_memory : NULL;
 	}
 	if (strncmp(s, "redis://", 8) != 0)
 		return usage;
@@ -113,12 +117,12 @@ conf_redis(struct redis_address *r, const char *s)
 		colon = memchr(s, ':', (size_t)(at - s));
 		if (colon == NULL)
 			return usage;
-		r->password = percent_decoded(colon + 1,
-		    (size_t)(at - colon - 1));
-		if (colon > s)
-			r->user = percent_decoded(s, (size_t)(colon - s));
-		if (r->password == NULL || (colon > s && r->user == NULL))
-			return usage;
+		why = percent_decode(colon + 1, (size_t)(at - colon - 1),
+		    &r->password);
+		if (why == NULL && colon > s)
+			why = percent_decode(s, (size_t)(colon - s), &r->user);
+		if (why != NULL)
+			return why;
 		s = at + 1;
 	}
 	slash = strchr(s, '/');
