@@ -113,6 +113,25 @@ const speaker = (await post(url, 'signIn', { signIn: { username: 'speaker', pass
 const witness = await attached();
 const c = await attached();
 
+// What the bridge asks for itself keeps its place, too: Redis does not have the
+// script by which a session that was signed out is counted out, but the one behind.
+const first = await attached();
+const { accessKey } = (await post(url, 'signIn', { signIn: { username: first.name, password } })).authorized;
+const known = await Client.open(`ws+unix://${work}/b1.sock:/ws`);
+await known.ask({ type: 'signIn', signIn: { accessKey } }, 'authorized');
+await heard();
+between.hold('store');
+await http('signOut', first);
+await until('no script', () => between.holds('NOSCRIPT'));
+first.send({ type: 'signIn', id: 'in', signIn: { accessKey } });
+const pong = new Promise((resolve) => { first.ws.once('pong', resolve); });
+first.ws.ping();
+await pong; // it has been read
+between.release();
+await until('an answer', () => first.frames.some((f) => f.id === 'in' && f.type === 'authorized'));
+await first.ask({ type: 'users', users: { limit: 0 } });
+is(await cli('HGET', `palaver:{sys}:s:${first.uuid}`, 'u'), first.user, 'who signs in behind a signOut is counted, with a script that is new to Redis as well');
+
 /** Does it ROUNDS times; each must give what is wanted. */
 async function rounds(wanted, what, round) {
   const came = [];
