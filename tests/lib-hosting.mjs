@@ -228,7 +228,6 @@ user_polls = 1000
 operation_timeout = 4000
 session_lease = 300000
 dead_after = 120000
-poll_slots = ${s.slots ?? 0}
 `);
   writeFileSync(`${s.dir}/pids`, '');
   chmodSync(`${s.dir}/pids`, 0o666);

@@ -33,9 +33,9 @@ async function sockets(site) {
   all.forEach((ws) => ws.terminate());
   return n;
 }
-async function polls(site) {
+async function polls(site, many) {
   const ann = await person(site, 'ann3');
-  const sessions = await Promise.all(Array.from({ length: POLLS }, async () => {
+  const sessions = await Promise.all(Array.from({ length: many }, async () => {
     const { authorized: a } = await site.post('signIn', { signIn: { accessKey: ann.key } });
     const poll = (wait) => site.post('events', { accessKey: ann.key, sessionUUID: a.sessionUUID, events: { since: a.cursor, wait } });
     for (let r = await poll(0); r.events; r = await poll(0)) {
@@ -46,7 +46,7 @@ async function polls(site) {
   }));
   const all = sessions.map(({ poll }) => poll(12).then((r) => r.status, (e) => e.code));
   const n = await settled(() => Number(redis(site.setup, 'eval', "local n = 0 for _, k in ipairs(KEYS) do n = n + redis.call('hexists', k, 'w') end return n",
-    POLLS, ...sessions.map(({ uuid }) => `palaver:{sys}:s:${uuid}`))), POLLS);
+    many, ...sessions.map(({ uuid }) => `palaver:{sys}:s:${uuid}`))), many);
   // A note to herself is news to all of them; where no thread is left it waits as well.
   await ann.say('channelMessage', { recipientUUID: ann.uuid, message: 'wake' });
   const bad = (await Promise.all(all)).filter((status) => status !== 200);
@@ -62,10 +62,12 @@ export async function fits(s) {
   ok(good(n, SOCKETS), `${s.name}: WebSockets that it holds, of ${SOCKETS}`, n);
   measure(s, `of ${SOCKETS} WebSockets`, n);
   if (s.slots) {
-    measure(s, `of ${POLLS} polls`, `poll_slots, ${s.slots}`);
+    const { n: held, bad } = await polls(site, 3 * s.slots);
+    is(`${held} ${bad.join()}`, `${s.slots} `, `${s.name}: polls that hold a process, and the others are answered`);
+    measure(s, `of ${POLLS} polls`, `poll_slots, ${held}`);
     return;
   }
-  const held = await polls(site);
+  const held = await polls(site, POLLS);
   ok(good(held.n, POLLS), `${s.name}: polls that it holds, of ${POLLS}`, held.n);
   is(held.bad.join(), '', `${s.name}: and the others have their turn`);
   measure(s, `of ${POLLS} polls`, held.n);
