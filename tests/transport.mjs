@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The page in Chromium where the network is bad: a WebSocket that is refused or
 // never answered, a network cut for 20 s, changes between WebSocket and
-// long-poll while messages flow, a history that does not reach back.
+// long-poll while messages flow, a history that does not reach back, a list of
+// people that comes late.
 // PALAVER_SHOTS: a folder for pictures.
 import { startRedis, startResponder, startBridge, startNginx, post, redis, ok, is, until, end } from './lib.mjs';
 import { launch, Visitor } from './lib-page.mjs';
@@ -153,5 +154,32 @@ await ann.tells(/Connected by/);
 ok(true, 'a device without a network says so, until it has one');
 
 is(ann.faults.join('; '), '', 'no fault in a page');
+
+// ---- who else there is comes late ----
+
+const eve = await Visitor.open(browser, url);
+let asked = false;
+let answer;
+const answered = new Promise((done) => { answer = done; });
+await eve.page.routeWebSocket(/./, (ws) => {
+  ws.connectToServer().onMessage(async (frame) => {
+    if (frame.includes('"type":"users"')) {
+      asked = true;
+      await answered;
+    }
+    ws.send(frame);
+  });
+});
+await eve.page.reload();
+const signedIn = eve.signIn('eve');
+await until('the page to ask', () => asked);
+ok(!await eve.t('composer').isVisible(), 'nobody writes before the page knows where to');
+answer();
+await signedIn;
+await eve.say('hello from eve');
+ok(await eve.shows('hello from eve'), 'then she writes');
+is(eve.faults.join(), '', 'and no script fails');
+await eve.close();
+
 await browser.close();
 await end('r1', 'r2', 'bridge');

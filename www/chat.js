@@ -112,10 +112,12 @@ function showEntry() {
   $('name').focus();
 }
 
+/** Nobody writes before the page knows where to: it would be lost. */
 async function enter() {
+  await refreshPeople();
+  if (!chat.user) return;
   $('entry').hidden = true;
   $('chat').hidden = false;
-  await refreshPeople();
   join('');
   $('text').value = room('').draft;
   open(load().room ?? '');
