@@ -2,13 +2,13 @@
 // The client library without a page: what closes and refuses it, and that it
 // never hammers at the servers.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import WebSocket from 'ws';
 import { Palaver } from '../www/palaver.js';
-import { startRedis, startResponder, startBridge, startNginx, stop, post, ok, is, until, end, top, work } from './lib.mjs';
+import { startRedis, startResponder, startBridge, startNginx, start, stop, post, ok, is, until, end, top, work } from './lib.mjs';
 import { Net } from './lib-net.mjs';
 
-const SIZE = 44 * 1024; // bytes of the page and the library, without comments
+const SIZE = 45 * 1024; // bytes of the page and the library, without comments
 const page = readdirSync(`${top}/www`).filter((f) => /\.(js|css|html)$/.test(f)).map((f) => readFileSync(`${top}/www/${f}`, 'utf8')).join('');
 const bytes = Buffer.byteLength(page.replace(/\/\*.*?\*\/\s*|(?<!:)\/\/[^\n]*|<!--.*?-->/gs, ''));
 ok(bytes < SIZE, `the page is small: ${bytes} bytes without comments, ${Buffer.byteLength(page)} with them`);
@@ -20,6 +20,8 @@ await startBridge('strict', { ...limits, PALAVER_REQUEST_RATE: '20/10' });
 await startResponder('fast', { ...limits, PALAVER_MESSAGE_RATE: '0' });
 const url = await startNginx(['r1'], ['bridge']);
 const fast = await startNginx(['fast'], ['bridge'], 'fast-web');
+await startResponder('slow', { ...limits, PALAVER_POLL_WAIT: '120', PALAVER_POLL_WAIT_MOST: '120' });
+const slow = await startNginx(['slow'], ['bridge'], 'slow-web');
 const strict = await startNginx(['r1'], ['strict'], 'strict-web');
 
 const trim = (most) => execFileSync('redis-cli', ['-s', `${work}/redis.sock`, 'ltrim', 'palaver:{g}:l', String(-most), '-1']);
@@ -209,6 +211,38 @@ const wait = await until('the close', () => flood.all('state').find((s) => s.sta
 ok(wait.wait >= 10000, `who floods (4029) stays away for a while: ${Math.round(wait.wait)} ms`);
 flood.chat.close();
 
+// ---- what the web server itself refuses ----
+
+const narrow = await startNginx(['r1'], ['bridge'], 'narrow');
+const conf = `${work}/narrow/nginx.conf`;
+const refuses = 'client_max_body_size 1k; location = /api/channelRead { return 403; } location = /api/channels { return 502; } location = /api/users { return 429; }';
+writeFileSync(conf, readFileSync(conf, 'utf8').replace(/client_max_body_size[^;]*;/g, '').replace(/(listen [^;]*;)/, `$1 ${refuses}`));
+await stop('narrow');
+start('narrow', 'nginx', ['-c', conf, '-e', `${work}/narrow/nginx.log`]);
+await until('its settings', () => fetch(`${narrow}/api/channels`).then((r) => r.status === 502, () => false));
+const walled = await (await Person.open('refuse', narrow)).signIn('walled');
+walled.told.length = 0;
+const wall = async (asked) => asked.then(() => 'nothing', (e) => e.code);
+is(await wall(walled.chat.send('', 'x'.repeat(2000))), 8, 'a message that is too long for the web server is refused as that, and not repeated');
+await walled.chat.send('', 'a short one');
+is(await wall(walled.chat.request('channelRead', { recipientUUID: '', seq: 1 })), 10, 'what it does not allow is error 10');
+is(await wall(walled.chat.request('users')), 9, 'what is too often for it, error 9');
+is(walled.all('state').some((s) => s.state === 'waiting'), false, 'none of which is a lost connection');
+is(await wall(walled.chat.request('channels')), 0, 'a service that is not there is');
+await walled.by('poll');
+walled.chat.close();
+
+// ---- a poll that is held for long ----
+
+const { setTimeout: later } = globalThis;
+globalThis.setTimeout = (fn, ms, ...more) => later(fn, ms === 60000 ? 1000 : ms, ...more); // its minute
+const patient = await (await Person.open('refuse', slow)).signIn('patient', '#quiet');
+patient.told.length = 0;
+await until('polls', () => patient.asked.filter((a) => a === 'events').length > 5, 40000);
+is(patient.all('state').some((s) => s.state === 'waiting'), false, 'a poll that may wait for longer than a connection is trusted is renewed, the connection stays');
+patient.chat.close();
+globalThis.setTimeout = later;
+
 // ---- few polls may wait: Retry-After ----
 
 const pollers = await Promise.all(['p1', 'p2', 'p3', 'p4'].map(async (name) => (await Person.open('refuse')).signIn(name)));
@@ -283,6 +317,12 @@ const late = await Person.open();
 const gone = await late.chat.resume(key).catch((e) => e);
 is(gone.code, 4, 'and opens nothing any more');
 late.chat.close();
+is(await (await (await Person.open()).signIn('leaver')).chat.signOut(), true, 'signOut tells that the key is dead');
+const away = await (await Person.open()).signIn('away');
+away.net.cut();
+await until('the cut', () => away.chat.state === 'waiting');
+is(await away.chat.signOut(), false, 'or, without a connection, that it is not');
+away.chat.close();
 await ann.climbs();
 const anns = await post(url, 'signOut', { accessKey: ann.key, signOut: { everywhere: true } });
 is(anns.status, 200, 'as over a WebSocket');
@@ -295,4 +335,4 @@ is(tries(), tried, 'after 4001 nothing is tried');
 await ann.chat.signIn('ann', 'secret123');
 ok(tries() > tried, 'until somebody signs in');
 for (const p of [ann, bob]) p.chat.close();
-await end('r1', 'fast', 'bridge', 'strict');
+await end('r1', 'fast', 'slow', 'bridge', 'strict');

@@ -110,7 +110,7 @@ await page.locator(`[data-room="${bob}"]`).click();
 await last('private 119');
 is((await ann.texts()).length, 50, 'a room opens with its newest 50');
 const button = page.locator('.older');
-await button.focus();
+await button.evaluate((e) => e.focus({ preventScroll: true })); // where it came into sight they would be loaded for that
 await page.keyboard.press('Enter');
 await until('older ones', async () => (await ann.texts()).length === 100);
 is(await page.evaluate(() => document.activeElement.className), 'older', 'by the keyboard, too, which stays at the button');
@@ -137,6 +137,26 @@ is(await ann.t('composer').inputValue(), 'half a thought', 'drafts of each room 
 await ann.t('sign-out').click();
 await ann.signIn('carol');
 is(await ann.t('composer').inputValue(), '', 'but are not left to whoever signs in next');
+
+// ---- a join that takes its time ----
+
+await page.routeWebSocket(/ws$/, (ws) => {
+  const server = ws.connectToServer();
+  server.onMessage((m) => {
+    if (m.startsWith('{"type":"channelJoin"') && m.includes('slow down')) setTimeout(() => ws.send(m), 2000); // longer than the page gathers what is read
+    else ws.send(m);
+  });
+});
+await page.reload();
+await ann.tells(/Connected/);
+const carol = (await writer.ask({ type: 'users', users: { limit: 100 } })).users.users.find((u) => u.Username === 'carol').UUID;
+writer.send({ type: 'channelMessage', id: 'slow', channelMessage: { recipientUUID: carol, message: 'slow down' } });
+await until('a badge', async () => (await page.locator(`[data-room="${annUUID}"] .badge`).textContent({ timeout: 1000 }).catch(() => null)) === '1');
+await page.locator(`[data-room="${annUUID}"]`).click();
+await last('slow down');
+writer.send({ type: 'signIn', signIn: { username: 'carol', password: 'secret123' } });
+await writer.next('authorized');
+ok(await until('it', async () => (await read())?.readSeq === 1).catch(() => false), 'what such a join brings is told as read');
 is(ann.faults.join('; '), '', 'no fault in the page');
 await browser.close();
 await end('responder', 'bridge');

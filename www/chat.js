@@ -66,8 +66,9 @@ const why = ({ code, payload, message }) => ({
   3: FIELD[payload],
   5: 'Wrong name or password.',
   6: 'That name is taken.',
+  8: FIELD.message,
   9: `Too many tries: wait ${payload} s.`,
-  10: 'Signing up is closed.',
+  10: $('chat').hidden ? 'Signing up is closed.' : 'it is not allowed',
   20: 'The service is away. Try again soon.',
   21: 'The service is busy. Try again soon.',
 }[code] ?? message);
@@ -328,6 +329,7 @@ on('signedOut', leaveAll);
 on('joined', ({ id, messages, more, again }) => {
   if (!again) room(id).more = more;
   for (const message of messages) take(id, message);
+  if (id === current && !document.hidden) read();
 });
 on('gap', ({ id }) => {
   const part = room(id).parts += 1;
@@ -397,7 +399,9 @@ when('log', 'click', closeMenu);
 when('tab-in', 'click', () => selectTab(false));
 when('tab-up', 'click', () => selectTab(true));
 when('sign', 'submit', submit);
-when('sign-out', 'click', () => chat.signOut());
+when('sign-out', 'click', async () => {
+  if (!await chat.signOut()) $('form-hint').textContent = 'Without a connection you are signed out here only: the key was not ended.';
+});
 when('retry', 'click', () => chat.retry());
 when('compose', 'submit', send);
 when('text', 'input', grow);

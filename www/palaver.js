@@ -10,7 +10,7 @@
  *
  * A channel's id is '' (general), a user's UUID (the private one) or '#name'.
  */
-import { CHECK_TIME, PalaverError, Poll, Socket } from './transport.js';
+import { PalaverError, Poll, Socket } from './transport.js';
 
 const BACKOFF_FIRST = 500; // ms, doubled each time
 const BACKOFF_MOST = 30000;
@@ -89,7 +89,7 @@ export class Palaver extends EventTarget {
   retry() {
     if (this.#state === 'waiting') this.connect();
     if (this.#state !== LIVE) return;
-    this.#transport.request('users', { limit: 0 }, CHECK_TIME).catch(() => {});
+    this.#transport.check();
     if (!this.#transport.polls || this.#trial || this.#climb <= 2 * CLIMB_FIRST) return;
     this.#climb = CLIMB_FIRST;
     this.#climbLater();
@@ -125,10 +125,11 @@ export class Palaver extends EventTarget {
     });
   }
 
+  /** @returns {Promise<boolean>} whether the key is dead; without a connection it is only forgotten */
   async signOut() {
-    const gone = this.#state === LIVE && this.#transport.request('signOut', {}).catch(() => {});
+    const dead = this.#state === LIVE && this.#transport.request('signOut', {}).then(() => true, () => false);
     this.#forget();
-    await gone;
+    return dead;
   }
 
   users(page = {}) {

@@ -11,12 +11,12 @@
 
 const READY_TIME = 5000; // ms
 const REPLY_TIME = 15000;
-export const CHECK_TIME = 5000;
-const QUIET = 60000; // ms without a frame until a WebSocket is looked after
-const POLL_TIME = 75000; // ms: longer than a poll waits, 25 s unless poll_wait is set
+const CHECK_TIME = 5000;
+const QUIET = 60000; // ms without a word until the connection is looked after
 const HASTE = 1000; // ms: a poll that ends empty earlier was not held
 const HASTE_MOST = 5; // times that
 const LOST = { code: 0, error: 'the connection was lost' };
+const REFUSED = { 403: 10, 413: 8, 429: 9 }; // HTTP status of no reply of ours -> code
 
 /** An error that the server answered, or code 0: the connection was lost. */
 export class PalaverError extends Error {
@@ -39,7 +39,14 @@ export class PalaverError extends Error {
 const STOPPED = new PalaverError(LOST);
 const DEAF = { up() {}, frame() {}, down() {} };
 
-export class Socket {
+class Transport {
+  /** Whether it is there still: if not, down() comes. */
+  check() {
+    this.request('users', { limit: 0 }, CHECK_TIME).catch(() => {});
+  }
+}
+
+export class Socket extends Transport {
   #on;
   #socket;
   #timer;
@@ -48,6 +55,7 @@ export class Socket {
   #pending = new Map(); // id -> {resolve, reject, timer}
 
   constructor({ url, WebSocket }, on) {
+    super();
     this.#on = on;
     this.#timer = setTimeout(() => this.#end({ hung: true }), READY_TIME);
     try {
@@ -82,7 +90,7 @@ export class Socket {
 
   #receive(frame) {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.request('users', { limit: 0 }, CHECK_TIME).catch(() => {}), QUIET);
+    this.#timer = setTimeout(() => this.check(), QUIET);
     const request = this.#pending.get(frame.id);
     if (request) {
       this.#pending.delete(frame.id);
@@ -108,7 +116,7 @@ export class Socket {
   }
 }
 
-export class Poll {
+export class Poll extends Transport {
   polls = true;
   #on;
   #base;
@@ -119,6 +127,7 @@ export class Poll {
   #who = {}; // accessKey, sessionUUID
 
   constructor({ base, fetch }, on) {
+    super();
     this.#on = on;
     this.#base = base;
     this.#fetch = fetch;
@@ -128,21 +137,28 @@ export class Poll {
   async request(type, payload, time) {
     if (type === 'signOut') this.#stop();
     const who = /^sign(In|Up)/.test(type) ? {} : this.#who; // each makes a session
-    const { reply } = await this.#call(type, { ...who, [type]: payload }, time);
+    const { reply } = await this.#call(type, { ...who, [type]: payload }, { time });
     if (reply.accessKey) this.#who = { accessKey: reply.accessKey, sessionUUID: reply.sessionUUID };
     return reply;
   }
 
-  /** Polls from now on, each time from the cursors that since() gives. */
+  /**
+   * Polls from now on, each time from the cursors that since() gives. A poll may
+   * be held for longer than QUIET, as the server is set: then it is renewed.
+   */
   async follow(since) {
     this.#stop();
     const mine = this.#polling = new AbortController();
+    const renew = () => {
+      this.check();
+      this.follow(since);
+    };
     for (let empty = 0; this.#polling === mine;) {
       const from = since();
       const began = Date.now();
       let wait = 0;
       try {
-        const { reply, later } = await this.#call('events', { ...this.#who, events: { since: from } }, POLL_TIME, mine);
+        const { reply, later } = await this.#call('events', { ...this.#who, events: { since: from } }, { time: QUIET, gone: mine, late: renew });
         if (this.#polling !== mine) return;
         await this.#on.events(reply, from);
         empty = (reply.recovered && reply.frames.length) || Date.now() - began > HASTE ? 0 : empty + 1;
@@ -168,8 +184,8 @@ export class Poll {
   }
 
   /** GET without a body. Gives the reply's payload, and Retry-After in ms. */
-  async #call(type, body, time = REPLY_TIME, gone = new AbortController()) {
-    const timer = setTimeout(() => gone.abort(), time);
+  async #call(type, body, { time = REPLY_TIME, gone = new AbortController(), late = () => gone.abort() } = {}) {
+    const timer = setTimeout(late, time);
     this.#calls.add(gone);
     let later = 0;
     try {
@@ -177,7 +193,10 @@ export class Poll {
         method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body), signal: gone.signal,
       });
       later = 1000 * r.headers.get('Retry-After') || 0;
-      const frame = await r.json();
+      const frame = await r.json().catch((e) => {
+        if (!REFUSED[r.status]) throw e;
+        return { error: { code: REFUSED[r.status], error: `HTTP ${r.status}` } };
+      });
       if (frame.error) throw new PalaverError(frame.error, later);
       return { reply: frame[frame.type], later };
     } catch (e) {
