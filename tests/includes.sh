@@ -70,6 +70,6 @@ check 'each file has its SPDX line' "$(echo "$missing" | grep -vE '^www/icon.svg
 check 'the tarball has each file (Makefile.am)' "$(git ls-files | grep -vxE '\.gitignore|Makefile\.am|configure\.ac|tests/fuzz/corpus/.*' | while read -r file; do
 	grep -qF -e "$file" Makefile.am || echo "$file"
 done)"
-check 'the shell is clean' "$(shellcheck -x -S warning -e SC1091 conf/demo conf/install conf/new-root conf/nginx-site conf/palaver-doctor conf/shared-hosting tests/shared-hosting common/embed-lua.sh bootstrap .ci/run tests/run tests/five-minutes tests/fresh tests/*.sh tests/bench/fanout tests/bench/longpoll tests/bench/start.sh 2>&1 || true)"
+check 'the shell is clean' "$(shellcheck -x -S warning -e SC1091 conf/demo conf/install conf/new-root conf/nginx-site conf/palaver-doctor conf/shared-hosting tests/shared-hosting common/embed-lua.sh bootstrap .ci/run tests/run tests/five-minutes tests/fresh tests/redis-6 tests/*.sh tests/bench/fanout tests/bench/longpoll tests/bench/start.sh 2>&1 || true)"
 echo "1..$count"
 [ "$bad" -eq 0 ]

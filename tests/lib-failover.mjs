@@ -15,7 +15,7 @@ export async function redisAt(name, after) {
   const port = await freePort();
   mkdirSync(`${work}/${name}`);
   start(name, 'redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--dir', `${work}/${name}`, '--repl-diskless-sync-delay', '0',
-    ...(after ? ['--replicaof', `127.0.0.1 ${after}`] : [])]);
+    ...(after ? ['--replicaof', '127.0.0.1', String(after)] : [])]);
   await until(name, async () => (await cli(port, 'PING')) === 'PONG');
   if (after) await until('the copy', async () => /master_link_status:up/.test(await cli(port, 'INFO', 'replication')));
   return { name, port };

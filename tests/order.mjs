@@ -99,6 +99,12 @@ async function heard() {
   await say('mark', mark);
   await until(mark, () => got(witness, mark));
 }
+/** The bridge has read what the channel had: what is said now comes as it is said. */
+async function live(c, channel) {
+  const first = `first in ${channel}`;
+  await say(channel, first);
+  await until(first, () => got(c, first));
+}
 /** Whether the session is in the channel, for its bridge and for Redis. */
 async function follows(c, channel) {
   await heard();
@@ -186,10 +192,10 @@ await rounds('own 1, ack 1, 0 false', 'channelLeave by HTTP, then a message on t
 
 await rounds('own 1, ack 1, 0 false', 'a message on the WebSocket, then channelLeave by HTTP', async (channel) => {
   await c.ask({ type: 'channelJoin', channelJoin: { channel } });
-  await heard();
+  await live(c, channel);
   between.hold('store');
   c.send({ type: 'channelMessage', id: channel, channelMessage: { channel, message: channel } });
-  await until('the message', async () => (await cli('LLEN', `palaver:{c:${channel}}:l`)) === '1');
+  await until('the message', async () => (await cli('LLEN', `palaver:{c:${channel}}:l`)) === '2');
   await http('channelLeave', c, channel);
   await heard();
   between.release();

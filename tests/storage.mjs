@@ -103,7 +103,10 @@ redis('config', 'set', 'maxmemory', '1');
 const fresh = randomUUID();
 is((await ann.say('channelMessage', { message: 'no room', UUID: fresh })).error?.code, 20, 'without memory a message over HTTP is error 20');
 is((await ws.ask({ type: 'channelMessage', id: 'y', channelMessage: { message: 'no room' } }, 'error')).error.code, 20, 'and on a WebSocket');
-is((await signIn2('another', 'signUp')).error.code, 20, 'no account is made');
+// Redis 6 refuses a script not before its first write, and max_users is looked at
+// before that.
+const modern = Number(redis('info', 'server').match(/redis_version:(\d+)/)[1]) >= 7;
+is((await signIn2('another', 'signUp')).error.code, modern ? 20 : 21, 'no account is made');
 is(`${counts()} ${length()}`, `${stood} ${had}`, 'nothing half is stored');
 is((await ann.say('users', {})).status, 200, 'what only reads is answered');
 is((await ann.say('channelMessages', {})).channelMessages?.messages.length > 0, true, 'history too');

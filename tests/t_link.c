@@ -76,7 +76,7 @@ end(void)
 static void
 test_narrow_user(void)
 {
-	ok(CLI("ACL", "SETUSER", "limited", "on", ">" SECRET, "~*", "&*",
+	ok(CLI("ACL", "SETUSER", "limited", "on", ">" SECRET, "~*",
 	    "+@all", "-info") && CLI("-n", "3", "SET", "where", "third"),
 	    "a user who may not INFO");
 	conf.redis.user = (char[]){ "limited" };
