@@ -60,6 +60,9 @@ grant(struct request *q, const char *mode, struct span name)
 	call_uint(&q->call, q->conf->sign_up_rate.seconds);
 	call_uint(&q->call, q->conf->max_users);
 	op_call_since(q);
+	call_uint(&q->call, q->actor.via == VIA_WEBSOCKET ? 0 :
+	    q->conf->request_rate.count);
+	call_uint(&q->call, q->conf->request_rate.seconds);
 	if (json.oom)
 		q->call.text.oom = true;
 	buf_clear(&json);

@@ -176,7 +176,8 @@ is([asked[2].error.code, asked[2].retryAfter === asked[2].error.payload && Numbe
 for (const type of ['channelJoin', 'channelLeave', 'channels', 'channelMessages', 'channelRead', 'channelMessage', 'users']) {
   is((await post(url, type, { accessKey: http1, sessionUUID: web.sessionUUID, [type]: { seq: 1, message: 'x', recipientUUID: '' } })).status, 429, `${type} counts`);
 }
-is((await post(url, 'signIn', { signIn: { accessKey: http1 } })).status, 200, 'the key signs in all the same');
+is((await post(url, 'signIn', { signIn: { accessKey: http1 } })).status, 429, 'and so does a sign-in by key, which makes a session');
+is((await post(url, 'signIn', { signIn: { username: 'web', password: 'a password' } })).status, 200, 'who has the password signs in all the same');
 is((await post(url, 'users', { accessKey: http2 })).status, 200, 'and others may ask');
 
 // ---- connections ----

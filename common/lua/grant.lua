@@ -9,6 +9,7 @@
 -- 20 '1': over HTTP for a WebSocket's session that is nobody's
 -- 21 hash of the address, 22, 23 its rate of new users
 -- 24 accounts that there may be  25 places (lines of SCOPE EPOCH SEQ)
+-- 26, 27 the rate of requests over HTTP, which a sign-in by key is one of
 -- OK, user, name in JSON, end of the key (ms), created, epoch and seq of sys,
 -- of the user's log, own sys frame, '' (none) or '-' (it comes after the place
 -- of sys), ms that the key lives, '1' when both go on at their places. AGAIN:
@@ -53,8 +54,14 @@ else
 	if mode == 'password' and call('HGET', hkey, 'p') ~= ARGV[9] then
 		return { 'AGAIN' }
 	end
-	if mode == 'key' and not key_lives(user, hash, ttl) then
-		return fail('4')
+	if mode == 'key' then
+		if not key_lives(user, hash, ttl) then
+			return fail('4')
+		end
+		local wait = rate(hkey .. ':q', tonumber(ARGV[26]), tonumber(ARGV[27]))
+		if wait then
+			return fail('9', wait_seconds(wait))
+		end
 	end
 	name = name_of(user)
 	if not name then
