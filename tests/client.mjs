@@ -205,10 +205,18 @@ const big = await ann.chat.send('', 'x'.repeat(70000)).catch((e) => e);
 is(big.code, 8, 'a message that ends the connection is not repeated');
 await ann.chat.send('', 'small');
 ok(true, 'others are sent');
+const tab = Object.assign(new EventTarget(), { hidden: true });
+globalThis.document = tab;
 const flood = await (await Person.open('open', strict)).signIn('flood');
+delete globalThis.document;
 for (let n = 0; n < 80; n += 1) flood.chat.request('users', { limit: 0 }).catch(() => {});
 const wait = await until('the close', () => flood.all('state').find((s) => s.state === 'waiting'));
 ok(wait.wait >= 10000, `who floods (4029) stays away for a while: ${Math.round(wait.wait)} ms`);
+tab.dispatchEvent(new Event('visibilitychange'));
+is(flood.chat.state, 'waiting', 'longer where the page is hidden');
+tab.hidden = false;
+tab.dispatchEvent(new Event('visibilitychange'));
+is(flood.chat.state, 'connecting', 'and a page that becomes visible connects at once');
 flood.chat.close();
 
 // ---- what the web server itself refuses ----
