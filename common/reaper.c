@@ -15,6 +15,8 @@ struct reaper {
 	uv_timer_t timer;
 	struct call call;
 	bool reaping; /* a call is on its way */
+	void (*done)(void *arg); /* see reaper_finish */
+	void *arg;
 };
 
 static void reap(struct reaper *r);
@@ -23,9 +25,13 @@ static void
 on_reaped(void *arg, enum store_status status, const struct answer *a)
 {
 	struct reaper *r = arg;
+	void (*done)(void *arg) = r->done;
 
 	r->reaping = false;
-	if (status == STORE_OK && a->n == 5 && span_is(a->v[2], "1"))
+	r->done = NULL;
+	if (done != NULL)
+		done(r->arg);
+	else if (status == STORE_OK && a->n == 5 && span_is(a->v[2], "1"))
 		reap(r);
 }
 
@@ -73,6 +79,18 @@ closed(uv_handle_t *handle)
 
 	call_clear(&r->call);
 	free(r);
+}
+
+void
+reaper_finish(struct reaper *r, void (*done)(void *arg), void *arg)
+{
+	uv_timer_stop(&r->timer);
+	if (r->reaping) {
+		r->done = done;
+		r->arg = arg;
+	} else {
+		done(arg);
+	}
 }
 
 void

@@ -13,6 +13,9 @@ struct reaper;
 /* Reaps at once and then three times in a lease of presence. NULL without memory. */
 struct reaper *reaper_new(uv_loop_t *loop, const struct conf *c,
     struct store *s);
+/* Calls done(arg) once what it has asked Redis for is answered, at once where that
+ * is nothing, and reaps no more. */
+void reaper_finish(struct reaper *r, void (*done)(void *arg), void *arg);
 /* After store_free. */
 void reaper_free(struct reaper *r);
 

@@ -97,7 +97,10 @@ on_response(void *arg, uint64_t id, struct span response)
 
 	(void)id;
 	write_all(response);
-	c->done(c->arg);
+	if (c->reaper == NULL)
+		c->done(c->arg);
+	else
+		reaper_finish(c->reaper, c->done, c->arg);
 }
 
 /* Where there is plain CGI there may be no daemon at all: each request clears
