@@ -2,11 +2,23 @@
 // The client library without a page: what closes and refuses it, and that it
 // never hammers at the servers.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { webcrypto } from 'node:crypto';
 import WebSocket from 'ws';
-import { Palaver } from '../www/palaver.js';
 import { startRedis, startResponder, startBridge, startNginx, start, stop, post, ok, is, until, end, top, work } from './lib.mjs';
 import { Net } from './lib-net.mjs';
+
+// As a module, which its name does not say; and what Node 18 keeps to itself.
+globalThis.crypto ??= webcrypto;
+globalThis.CustomEvent ??= class extends Event {
+  constructor(type, { detail }) {
+    super(type);
+    this.detail = detail;
+  }
+};
+cpSync(`${top}/www`, `${work}/www`, { recursive: true });
+writeFileSync(`${work}/www/package.json`, '{ "type": "module" }');
+const { Palaver } = await import(`${work}/www/palaver.js`);
 
 const SIZE = 45 * 1024; // bytes of the page and the library, without comments
 const page = readdirSync(`${top}/www`).filter((f) => /\.(js|css|html)$/.test(f)).map((f) => readFileSync(`${top}/www/${f}`, 'utf8')).join('');
