@@ -171,6 +171,12 @@ hub_unfollow(struct hub *h, struct member *m)
 		hub_forget(f);
 }
 
+bool
+hub_reads(const struct member *m)
+{
+	return m->of != NULL && m->of->state != RING_LIVE;
+}
+
 void
 hub_moved(struct member *m)
 {

@@ -53,6 +53,8 @@ struct hub_handler {
 	void (*on_heard)(void *arg, bool all);
 	/* Some of them cannot be had any more. */
 	void (*on_command_gap)(void *arg);
+	/* Rings are live again, and what they had was sent. */
+	void (*on_live)(void *arg);
 	void *arg;
 };
 
@@ -75,6 +77,8 @@ bool hub_follow(struct hub *h, struct member *m, const struct scope *s,
     const struct place *from);
 /* Ends it. A member that follows nothing is fine. */
 void hub_unfollow(struct hub *h, struct member *m);
+/* Whether what the log has is still being read, so that m may not have had it. */
+bool hub_reads(const struct member *m);
 /* The member was moved to another place in memory. */
 void hub_moved(struct member *m);
 /* Sends the session what it has not had. */

@@ -54,6 +54,7 @@ struct hub {
 	void *tree;               /* of struct followed, by scope */
 	struct rings rings;
 	struct followed *dirty;
+	bool live;                /* rings went live in this turn */
 	uv_check_t turn_end;
 	uv_timer_t retry, behind;
 	struct buf channel;       /* scratch: a pub/sub channel's name */

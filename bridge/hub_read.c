@@ -236,6 +236,7 @@ read_done(struct followed *f, const struct answer *a)
 		return;
 	}
 	ring_set_state(f, RING_LIVE);
+	f->hub->live = true;
 	if (ring_is_own(f)) {
 		handled(f, span_of(f->epoch), f->ring.last);
 		f->hub->handler.on_heard(f->hub->handler.arg, true);

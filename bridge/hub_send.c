@@ -208,6 +208,10 @@ hub_turn_end(uv_check_t *handle)
 			fan_out(h, f, &shared);
 	}
 	buf_clear(&shared);
+	if (h->live) {
+		h->live = false;
+		h->handler.on_live(h->handler.arg);
+	}
 	/* Now, for what came in this turn has been sent. */
 	rings_trim(&h->rings);
 }

@@ -93,6 +93,12 @@ on_heard_commands(void *arg, bool all)
 	session_answers_heard(arg, all);
 }
 
+static void
+on_live(void *arg)
+{
+	session_answers_due(arg);
+}
+
 /* What they would have changed is not known: all are counted anew, and closed
  * where Redis has them otherwise. */
 static void
@@ -175,7 +181,7 @@ sessions_hub_handler(struct sessions *t)
 {
 	return (struct hub_handler){ session_send, session_ready, session_skips, thin,
 		session_too_slow, session_keys, members, on_probe, on_command,
-		on_heard_commands, on_command_gap, t };
+		on_heard_commands, on_command_gap, on_live, t };
 }
 
 struct sessions *

@@ -245,7 +245,10 @@ bool session_keep_answer(struct session *s, const struct outcome *o,
 /* More commands were heard of (hub_handler.on_heard): what waited for them goes
  * on. all: whatever it waits for. */
 void session_answers_heard(struct sessions *t, bool all);
-/* Gives up an answer that is kept for too long. now in ms. */
+/* Rings are live again (hub_handler.on_live): what waited for them goes on. */
+void session_answers_due(struct sessions *t);
+/* Gives up an answer that is kept for too long, or goes on with one that waits
+ * for a ring only. now in ms. */
 void session_order_tick(struct session *s, uint64_t now);
 /* Forgets all that is kept. */
 void session_order_clear(struct session *s);

@@ -11,6 +11,9 @@
  * An error says so as well where a command may have caused it: the request ran
  * with a key that was the session's no more. It then runs again with the new one.
  *
+ * An answer to channelLeave also waits while the channel's log is still being
+ * read: what was said there before has yet to come.
+ *
  * Only that session waits. Where nobody acts on WebSockets over HTTP there are
  * no commands, and nothing is kept. */
 #include "session_body.h"
@@ -37,15 +40,37 @@ struct answer_kept {
 	char id[LIMIT_ID];
 	struct effect effect;
 	unsigned generation; /* see session_answered */
+	bool heard;          /* of all commands that it waits for */
 	uint64_t until;      /* ms; then it counts as not answered */
 };
+
+/* Whether all commands that came before the answer were handed over. */
+static bool
+heard(const struct sessions *t, const struct place *commands)
+{
+	const struct place *p = hub_handled(t->hub);
+
+	return commands->epoch[0] == '\0' || (commands->seq <= p->seq &&
+	    strcmp(commands->epoch, p->epoch) == 0);
+}
+
+/* Whether it leaves a channel of which it may not have had all. */
+static bool
+leaves_early(const struct session *s, const struct effect *e)
+{
+	size_t i = session_channel_index(s, &e->channel);
+
+	return e->kind == EFFECT_LEFT && i < s->nchannels &&
+	    hub_reads(&s->logs[i * CHANNEL_LOGS]);
+}
 
 bool
 session_keep_command(struct session *s, struct span text, uint64_t seq)
 {
 	struct command_kept *c;
 
-	if (!s->busy || s->answer != NULL)
+	if (!s->busy || (s->answer != NULL &&
+	    (!s->answer->heard || seq <= s->answer->effect.commands.seq)))
 		return false;
 	c = malloc(sizeof(*c) + text.n);
 	if (c == NULL) {
@@ -73,16 +98,6 @@ session_commands_kept(struct session *s, uint64_t seq)
 		session_carry_out(s, (struct span){ c->text, c->n });
 		free(c);
 	}
-}
-
-/* Whether all commands that came before the answer were handed over. */
-static bool
-heard(const struct sessions *t, const struct place *commands)
-{
-	const struct place *p = hub_handled(t->hub);
-
-	return commands->epoch[0] == '\0' || (commands->seq <= p->seq &&
-	    strcmp(commands->epoch, p->epoch) == 0);
 }
 
 /* Its session waits for it no more. */
@@ -134,10 +149,11 @@ session_keep_answer(struct session *s, const struct outcome *o,
     unsigned generation)
 {
 	struct sessions *t = s->table;
+	bool all = heard(t, &o->effect->commands);
 	struct answer_kept *a;
 
 	session_commands_kept(s, o->effect->commands.seq);
-	if (s->state == SESSION_CLOSING || heard(t, &o->effect->commands))
+	if (s->state == SESSION_CLOSING || (all && !leaves_early(s, o->effect)))
 		return false;
 	a = answer_new(o);
 	if (a == NULL) {
@@ -145,6 +161,7 @@ session_keep_answer(struct session *s, const struct outcome *o,
 		return false;
 	}
 	a->generation = generation;
+	a->heard = all;
 	a->until = clock_ms() + t->conf->operation_timeout;
 	a->session = s;
 	a->next = t->answers;
@@ -153,30 +170,45 @@ session_keep_answer(struct session *s, const struct outcome *o,
 		a->next->link = &a->next;
 	t->answers = a;
 	s->answer = a;
-	hub_own_read(t->hub, &a->effect.commands);
+	if (!all)
+		hub_own_read(t->hub, &a->effect.commands);
 	return true;
 }
 
+/* The next that has nothing to wait for any more. */
 static struct answer_kept *
-find_heard(struct sessions *t, bool all)
+find_due(struct sessions *t)
 {
 	struct answer_kept *a = t->answers;
 
-	while (a != NULL && !all && !heard(t, &a->effect.commands))
+	while (a != NULL && (!a->heard || leaves_early(a->session, &a->effect)))
 		a = a->next;
 	return a;
+}
+
+static void
+go_on(struct answer_kept *a)
+{
+	answer_take(a);
+	session_answered(a->session, &a->outcome, a->generation);
+	answer_free(a);
+}
+
+void
+session_answers_due(struct sessions *t)
+{
+	struct answer_kept *a;
+
+	while ((a = find_due(t)) != NULL)
+		go_on(a);
 }
 
 void
 session_answers_heard(struct sessions *t, bool all)
 {
-	struct answer_kept *a;
-
-	while ((a = find_heard(t, all)) != NULL) {
-		answer_take(a);
-		session_answered(a->session, &a->outcome, a->generation);
-		answer_free(a);
-	}
+	for (struct answer_kept *a = t->answers; a != NULL; a = a->next)
+		a->heard |= all || heard(t, &a->effect.commands);
+	session_answers_due(t);
 }
 
 /* Its effect counts as one that is not known: in Redis the session is made what
@@ -202,7 +234,11 @@ give_up(struct answer_kept *a)
 void
 session_order_tick(struct session *s, uint64_t now)
 {
-	if (s->answer != NULL && now >= s->answer->until)
+	if (s->answer == NULL || now < s->answer->until)
+		return;
+	if (s->answer->heard)
+		go_on(s->answer);
+	else
 		give_up(s->answer);
 }
 

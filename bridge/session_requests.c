@@ -116,6 +116,8 @@ session_answered(struct session *s, const struct outcome *o,
 		start(s);
 		return;
 	}
+	if (e->kind == EFFECT_LEFT) /* it has had all that came before */
+		hub_catch_up(s->table->hub, s);
 	s->busy = false;
 	s->running_bytes = 0;
 	free(s->asked);

@@ -343,4 +343,17 @@ const again = await until('a join', async () => {
 });
 ok(again, 'and all works when it is back');
 is(await follows(c, 'away'), '1 true', 'in order');
+// Of a channel that is left the log may still be being read: what was said there
+// before comes first.
+const brief = await attached();
+let own = 0;
+for (let n = 0; n < 50; n += 1) {
+  const channel = `brief${n}`;
+  brief.send({ type: 'channelJoin', channelJoin: { channel } });
+  brief.send({ type: 'channelMessage', channelMessage: { channel, message: channel } });
+  brief.send({ type: 'channelLeave', id: channel, channelLeave: { channel } });
+  const left = await until('the leave', () => brief.frames.findIndex((f) => f.id === channel) + 1);
+  own += brief.frames.slice(0, left).filter((f) => f.channelMessage?.Message === channel).length;
+}
+is(own, 50, 'join, message and leave at once: the own copy comes, before the leave');
 await end('b1', 'responder');
