@@ -70,10 +70,10 @@ if before then
 	end
 	return { done(of[2]), frame, seq, follows }
 end
-local wait = rate(P .. '{u:' .. user .. '}:r', tonumber(ARGV[14]),
+local much = limited(P .. '{u:' .. user .. '}:r', tonumber(ARGV[14]),
     tonumber(ARGV[15]))
-if wait then
-	return fail('9', wait_seconds(wait))
+if much then
+	return much
 end
 if ARGV[10] == '1' then
 	local s, e = meta(scope)

@@ -18,7 +18,7 @@ if err then
 end
 local record = call('HGETALL', SYS .. 's:' .. session)
 local given, scopes, joined, before = places(ARGV[12]), {}, {}, nil
-local began, whole
+local began, whole, served
 for i = 1, #record, 2 do
 	local name, value = record[i], record[i + 1]
 	if name == 'b' then
@@ -40,22 +40,6 @@ for i = 1, #record, 2 do
 		scopes[#scopes + 1] = { scope .. '~', ne, tonumber(ns) }
 	end
 end
--- The Redis that took over from another may lack joins of the session, which it
--- would follow no more: who stands in such a channel is to sign in and join anew.
--- Once it stands in none, nothing was lost; a poll that asks again knows only of
--- joins before it.
-local _, served = meta('sys')
-if served ~= began and served ~= whole then
-	for scope in pairs(given) do
-		if of_channel(scope) and not joined[scope] then
-			call('ZADD', SYS .. 'polls', 'XX', 0, session)
-			return fail('4', 'sessionUUID')
-		end
-	end
-	if ARGV[13] ~= '1' then
-		call('HSET', SYS .. 's:' .. session, 'd', served)
-	end
-end
 local recovered, more = '1', '0'
 local out, frames = { 'OK', '', '', '', '', tostring(#scopes) }, {}
 for i = 1, #scopes do
@@ -65,6 +49,9 @@ for i = 1, #scopes do
 		e, at = place[1], place[2]
 	end
 	local flag, s, epoch, first, b, p = reached(scope, e, at)
+	if scope == 'sys' then
+		served = epoch
+	end
 	if flag ~= 'ok' then
 		-- Notices are short-lived by contract: they just go on, from where
 		-- what was lost began, or at the end.
@@ -90,6 +77,21 @@ for i = 1, #scopes do
 	out[#out + 1] = scope
 	out[#out + 1] = epoch
 	out[#out + 1] = string.format('%.0f', at)
+end
+-- The Redis that took over from another may lack joins of the session, which it
+-- would follow no more: who stands in such a channel is to sign in and join anew.
+-- Once it stands in none, nothing was lost; a poll that asks again knows only of
+-- joins before it.
+if served ~= began and served ~= whole then
+	for scope in pairs(given) do
+		if of_channel(scope) and not joined[scope] then
+			call('ZADD', SYS .. 'polls', 'XX', 0, session)
+			return fail('4', 'sessionUUID')
+		end
+	end
+	if ARGV[13] ~= '1' then
+		call('HSET', SYS .. 's:' .. session, 'd', served)
+	end
 end
 for i = 1, #frames do
 	out[#out + 1] = frames[i]

@@ -39,10 +39,10 @@ if mode == 'new' then
 	if call('HLEN', SYS .. 'names') >= tonumber(ARGV[24]) then
 		return fail('21', 'users')
 	end
-	local wait = rate(SYS .. 'a:' .. ARGV[21], tonumber(ARGV[22]),
+	local much = limited(SYS .. 'a:' .. ARGV[21], tonumber(ARGV[22]),
 	    tonumber(ARGV[23]))
-	if wait then
-		return fail('9', wait_seconds(wait))
+	if much then
+		return much
 	end
 	name = ARGV[8]
 	local member = ARGV[6] .. '\n' .. user .. '\n' .. ARGV[7]
@@ -58,9 +58,9 @@ else
 		if not key_lives(user, hash, ttl) then
 			return fail('4')
 		end
-		local wait = rate(hkey .. ':q', tonumber(ARGV[26]), tonumber(ARGV[27]))
-		if wait then
-			return fail('9', wait_seconds(wait))
+		local much = limited(hkey .. ':q', tonumber(ARGV[26]), tonumber(ARGV[27]))
+		if much then
+			return much
 		end
 	end
 	name = name_of(user)

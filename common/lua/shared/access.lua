@@ -104,9 +104,9 @@ local function proved(user, hash, ttl, acts)
 	if not key_lives(user, hash, ttl) then
 		return key_dead()
 	end
-	local wait = asks and rate(P .. '{u:' .. user .. '}:q', asks, asks_in)
-	if wait then
-		return fail('9', wait_seconds(wait))
+	local much = asks and limited(P .. '{u:' .. user .. '}:q', asks, asks_in)
+	if much then
+		return much
 	end
 	if asks and asks_for ~= '' then
 		local of = call('HMGET', SYS .. 's:' .. asks_for, 'u', 'b')

@@ -34,6 +34,8 @@ local function forgive(k, count, seconds)
 	end
 end
 
-local function wait_seconds(ms)
-	return tostring(math.max(1, math.ceil(ms / 1000)))
+-- The error to answer when the rate is exceeded; nil when it passes.
+local function limited(k, count, seconds)
+	local wait = rate(k, count, seconds)
+	return wait and fail('9', tostring(math.max(1, math.ceil(wait / 1000))))
 end
