@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The body of a session and what its files share: session.c (its life),
  * session_socket.c (what its WebSocket tells), session_channels.c (what it
- * follows), session_requests.c (what it asks), session_tickets.c (what of that is on
- * its way), session_commands.c (what was asked for it over HTTP), session_order.c
- * (which of the two was first), session_flood.c (when it asks too much),
- * session_receive.c (what is held of that), session_slow.c (when it reads too
- * little), session_table.c (which there are). For those files only; others see session.h. */
+ * follows), session_requests.c (what it asks), session_tickets.c (what of that is
+ * on its way), session_commands.c (what was asked for it over HTTP),
+ * session_order.c (which of the two was first), session_flood.c (when it asks too
+ * much), session_receive.c (what is held of that), session_slow.c (when it reads
+ * too little), session_table.c (which there are). For those files only; others see
+ * session.h. */
 #ifndef PALAVER_SESSION_BODY_H
 #define PALAVER_SESSION_BODY_H
 

@@ -136,11 +136,11 @@ call_new(struct store *s, enum script script, const struct span *args,
 static void
 transmit(struct store *s, struct store_call *c)
 {
-	s->held = s->held || !(c->retried || s->has[c->script]);
 	const struct script_text *t = &script_texts[c->script];
 	bool modern = link_version(s->link) >= 7;
 	struct buf *out = link_out(s->link);
 
+	s->held = s->held || !(c->retried || s->has[c->script]);
 	resp_begin(out, c->nargs + 4);
 	if (c->retried) {
 		resp_word(out, SPAN("EVAL"));

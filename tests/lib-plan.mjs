@@ -25,9 +25,10 @@ function uuid(r) {
   return hex.join('').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }
 
+export const LOST = 30; // messages of general, at least, that are stored before a failover and lost
+
 /** What a member does, each with a weight. Those that only read by one
  * transport do not switch. */
-export const LOST = 30; // messages of general, at least, that are stored before a failover and lost
 const SHARES = { send: 56, burst: 8, repeat: 10, hasty: 10, cut: 10, stall: 6, switch: 40, leave: 12 };
 
 function steps(r, member, { seconds, gap, shares, resumes }) {
