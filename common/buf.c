@@ -40,17 +40,24 @@ buf_add_more(struct buf *b, const void *bytes, size_t n)
 	b->n += n;
 }
 
+size_t
+decimal(char out[DECIMAL_MAX], uint64_t value)
+{
+	size_t n = 1, at;
+
+	for (uint64_t rest = value; rest > 9; rest /= 10)
+		n++;
+	for (at = n; at > 0; value /= 10)
+		out[--at] = (char)('0' + value % 10);
+	return n;
+}
+
 void
 buf_uint(struct buf *b, uint64_t value)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	char digits[DECIMAL_MAX];
 
-	do {
-		digits[--at] = (char)('0' + value % 10);
-		value /= 10;
-	} while (value != 0);
-	buf_add(b, digits + at, sizeof(digits) - at);
+	buf_add(b, digits, decimal(digits, value));
 }
 
 void

@@ -16,6 +16,9 @@ struct buf {
 
 /* Appends; on lack of memory sets oom and leaves what was there. */
 static inline void buf_add(struct buf *b, const void *bytes, size_t n);
+#define DECIMAL_MAX 20 /* digits of a number */
+/* Writes the number in decimal, without a NUL; returns how many digits. */
+size_t decimal(char out[DECIMAL_MAX], uint64_t value);
 /* Appends the number in decimal. */
 void buf_uint(struct buf *b, uint64_t value);
 void buf_fmt(struct buf *b, const char *fmt, ...)

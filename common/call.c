@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "call.h"
 
-#define TEXT_FIRST 512 /* bytes that hold most calls' arguments */
+#include "resp.h"
+
+#define WORDS_FIRST 768 /* bytes that hold most calls' arguments */
 
 void
 call_pubsub_prefix(struct buf *b, const struct conf *conf)
@@ -11,33 +13,34 @@ call_pubsub_prefix(struct buf *b, const struct conf *conf)
 	buf_str(b, ":");
 }
 
-/* Closes the argument whose bytes were just appended. */
-static void
-call_close(struct call *c)
-{
-	if (c->n == CALL_ARGS_MAX)
-		c->text.oom = true;
-	else
-		c->end[c->n++] = (uint32_t)c->text.n;
-}
-
 void
 call_begin(struct call *c, enum script script, const struct conf *conf)
 {
+	struct buf pubsub = { 0 };
+
 	c->script = script;
 	c->n = 0;
-	buf_reset(&c->text);
-	buf_room(&c->text, TEXT_FIRST);
+	buf_reset(&c->words);
+	buf_room(&c->words, WORDS_FIRST);
 	call_str(c, conf->prefix);
-	call_pubsub_prefix(&c->text, conf);
-	call_close(c);
+	call_pubsub_prefix(&pubsub, conf);
+	call_buf(c, &pubsub);
 }
 
 void
 call_arg(struct call *c, struct span s)
 {
-	buf_span(&c->text, s);
-	call_close(c);
+	resp_word(&c->words, s);
+	c->n++;
+}
+
+void
+call_buf(struct call *c, struct buf *b)
+{
+	call_arg(c, buf_peek(b));
+	if (b->oom)
+		c->words.oom = true;
+	buf_clear(b);
 }
 
 void
@@ -49,30 +52,22 @@ call_str(struct call *c, const char *s)
 void
 call_uint(struct call *c, uint64_t value)
 {
-	buf_uint(&c->text, value);
-	call_close(c);
+	char digits[DECIMAL_MAX];
+
+	call_arg(c, (struct span){ digits, decimal(digits, value) });
 }
 
 bool
 call_send(const struct call *c, struct store *s, unsigned timeout,
     store_cb *cb, void *arg)
 {
-	struct span args[CALL_ARGS_MAX];
-	size_t start = 0;
-
-	if (c->text.oom)
-		return false;
-	for (size_t i = 0; i < c->n; i++) {
-		args[i] = (struct span){ c->text.p + start,
-			c->end[i] - start };
-		start = c->end[i];
-	}
-	return store_eval(s, c->script, args, c->n, timeout, cb, arg);
+	return !c->words.oom && store_eval(s, c->script, buf_peek(&c->words),
+	    c->n, timeout, cb, arg);
 }
 
 void
 call_clear(struct call *c)
 {
-	buf_clear(&c->text);
+	buf_clear(&c->words);
 	c->n = 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The arguments of one script call. The first two of each are the key prefix
- * and the pub/sub prefix (the store puts the node before them). */
+/* The arguments of one script call, as they go to Redis. The first two of each
+ * are the key prefix and the pub/sub prefix (the store puts the node before
+ * them). */
 #ifndef PALAVER_CALL_H
 #define PALAVER_CALL_H
 
@@ -11,20 +12,18 @@
 #include "script.h"
 #include "store.h"
 
-#define CALL_ARGS_MAX 96
-
 struct call {
 	enum script script;
-	struct buf text; /* all arguments, one behind the other */
-	uint32_t end[CALL_ARGS_MAX];
+	struct buf words; /* n of resp.h */
 	size_t n;
 };
 
 /* Starts a call anew (what was allocated is kept). */
 void call_begin(struct call *c, enum script script, const struct conf *conf);
-/* Appends an argument; beyond CALL_ARGS_MAX the call counts as out of
- * memory. */
+/* Appends an argument. */
 void call_arg(struct call *c, struct span s);
+/* Appends what b holds, and clears b. */
+void call_buf(struct call *c, struct buf *b);
 void call_str(struct call *c, const char *s);
 void call_uint(struct call *c, uint64_t value);
 /* Hands it to the store; cb as in store_eval. False, and no callback, when

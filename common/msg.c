@@ -37,6 +37,65 @@ fill_classes(void)
 		classes[(unsigned char)tokens[i]] |= TOKEN;
 }
 
+/* The four hex digits at at, 0: they are none. */
+static unsigned
+hex4(struct span s, size_t at)
+{
+	unsigned u = 0;
+
+	if (s.n < 4 || at > s.n - 4)
+		return 0;
+	for (size_t i = at; i < at + 4; i++) {
+		char c = s.p[i];
+
+		u <<= 4;
+		if (c >= '0' && c <= '9')
+			u |= (unsigned)(c - '0');
+		else if ((c | 32) >= 'a' && (c | 32) <= 'f')
+			u |= (unsigned)((c | 32) - 'a' + 10);
+		else
+			return 0;
+	}
+	return u;
+}
+
+/* at is behind the opening quote of a string and comes behind the closing one.
+ * No NUL and no surrogate without its other half. */
+static bool
+strict_string(struct span s, size_t *at)
+{
+	size_t i = *at;
+
+	for (;;) {
+		unsigned u;
+
+		while (i < s.n && (classes[(unsigned char)s.p[i]] & TEXT))
+			i++;
+		if (i == s.n || (unsigned char)s.p[i] < 0x20)
+			return false;
+		if (s.p[i++] == '"')
+			break;
+		if (i == s.n)
+			return false;
+		if (s.p[i++] != 'u')
+			continue;
+		u = hex4(s, i);
+		i += 4;
+		if (u >= 0xd800 && u <= 0xdbff) {
+			if (i + 2 > s.n || memcmp(s.p + i, "\\u", 2) != 0)
+				return false;
+			u = hex4(s, i + 2);
+			i += 6;
+			if (u < 0xdc00 || u > 0xdfff)
+				return false;
+		} else if (u == 0 || (u >= 0xdc00 && u <= 0xdfff)) {
+			return false;
+		}
+	}
+	*at = i;
+	return true;
+}
+
 /* What json-c lets pass or mends although RFC 8259 does not: it turns lone
  * surrogates into U+FFFD, takes an escaped NUL, and the numbers 1. and -01.
  * Outside of strings only the RFC's tokens may stand (no NaN, no comments, no
@@ -44,93 +103,58 @@ fill_classes(void)
 static bool
 strict(struct span s)
 {
-	bool in_string = false;
-	unsigned high = 0;
+	size_t i = 0;
 
 	if (classes['0'] == 0)
 		fill_classes();
-	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i];
+	while (i < s.n) {
+		char c = s.p[i++];
 
-		if (!in_string) {
-			if (c == '"')
-				in_string = true;
-			else if (!(classes[(unsigned char)c] & TOKEN))
-				return false;
-			else if (c == '.' && !is_digit(s, i + 1))
-				return false;
-			else if (c == '-' && i + 1 < s.n &&
-			    s.p[i + 1] == '0' && is_digit(s, i + 2) &&
-			    i > 0 && (s.p[i - 1] | 32) != 'e')
-				return false;
-			continue;
-		}
-		if (high == 0 && (classes[(unsigned char)c] & TEXT))
-			continue;
-		if (high != 0 && (c != '\\' || i + 1 >= s.n ||
-		    s.p[i + 1] != 'u'))
-			return false;
-		if ((unsigned char)c < 0x20)
-			return false;
 		if (c == '"') {
-			in_string = false;
-		} else if (c == '\\') {
-			unsigned u = 0;
-
-			if (++i >= s.n)
+			if (!strict_string(s, &i))
 				return false;
-			if (s.p[i] != 'u')
-				continue;
-			if (s.n - i < 5)
-				return false;
-			for (int k = 0; k < 4; k++) {
-				c = s.p[++i];
-				u <<= 4;
-				if (c >= '0' && c <= '9')
-					u |= (unsigned)(c - '0');
-				else if ((c | 32) >= 'a' && (c | 32) <= 'f')
-					u |= (unsigned)((c | 32) - 'a' + 10);
-				else
-					return false;
-			}
-			if (u == 0)
-				return false;
-			if (high != 0) {
-				if (u < 0xdc00 || u > 0xdfff)
-					return false;
-				high = 0;
-			} else if (u >= 0xd800 && u <= 0xdbff) {
-				high = u;
-			} else if (u >= 0xdc00 && u <= 0xdfff) {
-				return false;
-			}
+			continue;
 		}
+		if (!(classes[(unsigned char)c] & TOKEN))
+			return false;
+		if (c == '.' && !is_digit(s, i))
+			return false;
+		if (c == '-' && i < s.n && s.p[i] == '0' &&
+		    is_digit(s, i + 1) && i > 1 && (s.p[i - 2] | 32) != 'e')
+			return false;
 	}
-	return !in_string;
+	return true;
 }
 
+static bool
+is_blank(const char *p, const char *end)
+{
+	while (p < end && strchr(" \t\r\n", *p) != NULL)
+		p++;
+	return p == end;
+}
+
+/* NULL: it is none. */
 static json_object *
 parse(struct span text)
 {
-	json_tokener *t = json_tokener_new_ex(LIMIT_DEPTH);
+	static json_tokener *t; /* kept: its memory is worth a short text's */
 	json_object *o;
 
-	if (t == NULL)
-		return NULL;
-	json_tokener_set_flags(t, JSON_TOKENER_STRICT);
+	if (t == NULL) {
+		t = json_tokener_new_ex(LIMIT_DEPTH);
+		if (t == NULL)
+			return NULL;
+		json_tokener_set_flags(t, JSON_TOKENER_STRICT);
+	}
 	o = json_tokener_parse_ex(t, text.p, (int)text.n);
-	if (json_tokener_get_error(t) != json_tokener_success) {
+	if (json_tokener_get_error(t) != json_tokener_success ||
+	    !is_blank(text.p + json_tokener_get_parse_end(t),
+	    text.p + text.n)) {
 		json_object_put(o);
 		o = NULL;
-	} else {
-		for (size_t i = json_tokener_get_parse_end(t); i < text.n; i++)
-			if (strchr(" \t\r\n", text.p[i]) == NULL) {
-				json_object_put(o);
-				o = NULL;
-				break;
-			}
 	}
-	json_tokener_free(t);
+	json_tokener_reset(t);
 	return o;
 }
 

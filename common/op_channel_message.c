@@ -30,7 +30,7 @@ build(struct request *q)
 	call_str(&q->call, q->recipient);
 	call_str(&q->call, q->uuid);
 	call_str(&q->call, uuid.n != 0 ? "1" : "");
-	call_arg(&q->call, buf_peek(&json));
+	call_buf(&q->call, &json);
 	call_uint(&q->call, q->conf->history);
 	call_uint(&q->call, (uint64_t)q->conf->history_days * 86400000);
 	call_uint(&q->call, q->conf->message_rate.count);
@@ -39,9 +39,6 @@ build(struct request *q)
 	call_uint(&q->call, (uint64_t)q->conf->repeat_life * 1000);
 	call_uint(&q->call, LIMIT_REPEATS);
 	call_str(&q->call, q->actor.session);
-	if (json.oom)
-		q->call.text.oom = true;
-	buf_clear(&json);
 	return STEP_CALL;
 }
 

@@ -24,10 +24,7 @@ build(struct request *q)
 	call_uint(&q->call, (uint64_t)seq);
 	call_str(&q->call, origin);
 	op_names(&names, q);
-	call_arg(&q->call, buf_peek(&names));
-	if (names.oom)
-		q->call.text.oom = true;
-	buf_clear(&names);
+	call_buf(&q->call, &names);
 	return STEP_CALL;
 }
 

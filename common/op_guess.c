@@ -23,10 +23,7 @@ op_call_folded(struct request *q, struct span name)
 	struct buf b = { 0 };
 
 	fold(&b, name);
-	call_arg(&q->call, buf_peek(&b));
-	if (b.oom)
-		q->call.text.oom = true;
-	buf_clear(&b);
+	call_buf(&q->call, &b);
 }
 
 /* Name and address together, hashed: neither is quoted in a key. */
@@ -40,7 +37,7 @@ guess(struct request *q, struct span name)
 	buf_str(&b, q->actor.client.key);
 	access_key_hash(buf_peek(&b), q->guess);
 	if (b.oom)
-		q->call.text.oom = true;
+		q->call.words.oom = true;
 	buf_clear(&b);
 }
 

@@ -41,7 +41,7 @@ grant(struct request *q, const char *mode, struct span name)
 	call_str(&q->call, q->found_user);
 	op_call_folded(q, name);
 	call_arg(&q->call, name);
-	call_arg(&q->call, buf_peek(&json));
+	call_buf(&q->call, &json);
 	call_str(&q->call, *mode == 'n' ? q->hash : q->against);
 	call_str(&q->call, q->access_hash);
 	call_uint(&q->call, (uint64_t)q->conf->key_life * 1000);
@@ -63,9 +63,6 @@ grant(struct request *q, const char *mode, struct span name)
 	call_uint(&q->call, q->actor.via == VIA_WEBSOCKET ? 0 :
 	    q->conf->request_rate.count);
 	call_uint(&q->call, q->conf->request_rate.seconds);
-	if (json.oom)
-		q->call.text.oom = true;
-	buf_clear(&json);
 	return STEP_CALL;
 }
 

@@ -158,9 +158,7 @@ op_read_since(struct request *q)
 void
 op_call_since(struct request *q)
 {
-	if (q->since.oom)
-		q->call.text.oom = true;
-	call_arg(&q->call, buf_peek(&q->since));
+	call_buf(&q->call, &q->since);
 }
 
 void
@@ -186,10 +184,7 @@ op_call(struct request *q, enum script script)
 		buf_uint(&proof, q->lease != 0 ? q->lease :
 		    q->conf->session_lease);
 	}
-	call_arg(&q->call, buf_peek(&proof));
-	if (proof.oom)
-		q->call.text.oom = true;
-	buf_clear(&proof);
+	call_buf(&q->call, &proof);
 	call_uint(&q->call, (uint64_t)q->conf->key_life * 1000);
 }
 

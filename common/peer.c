@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "buf.h"
+
 #define SITE_BITS 64 /* of an IPv6 address: what one customer has at least */
 
 static struct peer
@@ -218,6 +220,21 @@ take_last(struct span *list, struct span *entry)
 	return true;
 }
 
+/* As inet_ntop does, at a fraction of its time: each request has one. */
+static void
+write_ipv4(const unsigned char ip[4], char key[PEER_KEY_MAX])
+{
+	char digits[DECIMAL_MAX];
+
+	for (size_t i = 0; i < 4; i++) {
+		size_t n = decimal(digits, ip[i]);
+
+		memcpy(key, digits, n);
+		key += n;
+		*key++ = i < 3 ? '.' : '\0';
+	}
+}
+
 static void
 write_key(const struct peer *p, char key[PEER_KEY_MAX])
 {
@@ -226,7 +243,7 @@ write_key(const struct peer *p, char key[PEER_KEY_MAX])
 
 	switch (p->kind) {
 	case PEER_IPV4:
-		inet_ntop(AF_INET, p->ip, key, PEER_KEY_MAX);
+		write_ipv4(p->ip, key);
 		return;
 	case PEER_IPV6:
 		memcpy(six.s6_addr, p->ip, SITE_BITS / 8);

@@ -9,7 +9,7 @@
 #include "limit.h"
 #include "log.h"
 
-#define SPARE 64 /* jobs that are kept: most come and go at once */
+#define SPARE 512 /* jobs that are kept, of 2 kB: most come and go at once */
 
 /* One request and where its outcome goes; lives from run_message until its
  * callback has returned, in the list of its run. */

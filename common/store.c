@@ -52,7 +52,6 @@ struct store {
 	void (*ready_cb)(void *arg);
 	void *ready_arg;
 	struct span words[ANSWER_MAX];
-	struct buf scratch; /* a call's arguments */
 	struct buf numbers; /* text of integers; never moves once it is used */
 	bool closing;
 	const struct conf *conf;
@@ -111,23 +110,18 @@ call_answer(struct store_call *c, enum store_status status,
 
 /* NULL without memory. Its time runs. */
 static struct store_call *
-call_new(struct store *s, enum script script, const struct span *args,
-    size_t nargs, unsigned timeout, store_cb *cb, void *arg)
+call_new(struct store *s, enum script script, struct span args, size_t nargs,
+    unsigned timeout, store_cb *cb, void *arg)
 {
-	struct buf *words = &s->scratch;
-	struct store_call *c;
+	struct store_call *c = malloc(sizeof(*c) + args.n);
 
-	buf_reset(words);
-	for (size_t i = 0; i < nargs; i++)
-		resp_word(words, args[i]);
-	c = words->oom ? NULL : malloc(sizeof(*c) + words->n);
 	if (c == NULL)
 		return NULL;
 	*c = (struct store_call){ .script = script, .cb = cb, .arg = arg,
 		.deadline = clock_ms() + timeout, .nargs = nargs,
-		.n = words->n };
-	if (words->n != 0)
-		memcpy(c->args, words->p, words->n);
+		.n = args.n };
+	if (args.n != 0)
+		memcpy(c->args, args.p, args.n);
 	if (!uv_is_active((uv_handle_t *)&s->timer))
 		uv_timer_start(&s->timer, on_timer, TICK, TICK);
 	return c;
@@ -364,16 +358,14 @@ on_schema(void *arg, enum store_status status, const struct answer *a)
 static void
 check_schema(struct store *s)
 {
-	struct buf pubsub = { 0 }, version = { 0 };
+	struct call ask = { 0 };
 	struct store_call *c;
 
-	call_pubsub_prefix(&pubsub, s->conf);
-	buf_fmt(&version, "%d", STORE_SCHEMA);
-	c = call_new(s, SCRIPT_schema, (const struct span[]){
-	    span_of(s->conf->prefix), buf_peek(&pubsub), buf_peek(&version) },
-	    3, SCHEMA_TIMEOUT, on_schema, s);
-	buf_clear(&pubsub);
-	buf_clear(&version);
+	call_begin(&ask, SCRIPT_schema, s->conf);
+	call_uint(&ask, STORE_SCHEMA);
+	c = ask.words.oom ? NULL : call_new(s, ask.script,
+	    buf_peek(&ask.words), ask.n, SCHEMA_TIMEOUT, on_schema, s);
+	call_clear(&ask);
 	if (c == NULL)
 		link_drop(s->link);
 	else
@@ -435,8 +427,8 @@ on_timer(uv_timer_t *t)
 }
 
 bool
-store_eval(struct store *s, enum script script, const struct span *args,
-    size_t nargs, unsigned timeout, store_cb *cb, void *arg)
+store_eval(struct store *s, enum script script, struct span args, size_t nargs,
+    unsigned timeout, store_cb *cb, void *arg)
 {
 	struct store_call *c = call_new(s, script, args, nargs, timeout, cb,
 	    arg);
@@ -489,7 +481,6 @@ closed(uv_handle_t *handle)
 	if (--s->handles > 0)
 		return;
 	buf_clear(&s->numbers);
-	buf_clear(&s->scratch);
 	free(s);
 }
 

@@ -54,10 +54,10 @@ void store_rest(struct store *s);
 /* Runs script by EVALSHA (NOSCRIPT: EVAL) with no KEYS: scripts spell the keys
  * themselves. Calls are carried out in the order of this function's, but where
  * Redis lost its scripts amid them and another process loaded some again. ARGV is
- * the node (8 bytes of the server's run id), then args, which are copied before it
- * returns. cb is called once, never from inside this function; or never, and false
+ * the node (8 bytes of the server's run id), then args, nargs words of resp.h which
+ * are copied before it returns. cb is called once, never from inside this function; or never, and false
  * returned, when memory ran out. timeout in ms. */
-bool store_eval(struct store *s, enum script script, const struct span *args,
+bool store_eval(struct store *s, enum script script, struct span args,
     size_t nargs, unsigned timeout, store_cb *cb, void *arg);
 /* Calls cb(arg) (or stops doing so, NULL) each time that a connection came
  * up. */

@@ -27,13 +27,18 @@ uuid_next(char out[UUID_LEN + 1])
 	uuid_from_bytes(last, out);
 }
 
-/* The value of a hex digit, 16: it is none. */
+/* 16 and the value of a hex digit, 0: it is none. */
+static const unsigned char digits[256] = {
+	['0'] = 16, ['1'] = 17, ['2'] = 18, ['3'] = 19, ['4'] = 20, ['5'] = 21,
+	['6'] = 22, ['7'] = 23, ['8'] = 24, ['9'] = 25, ['a'] = 26, ['b'] = 27,
+	['c'] = 28, ['d'] = 29, ['e'] = 30, ['f'] = 31, ['A'] = 26, ['B'] = 27,
+	['C'] = 28, ['D'] = 29, ['E'] = 30, ['F'] = 31
+};
+
 static unsigned
 digit(char c)
 {
-	unsigned decimal = (unsigned char)c - '0', letter = (c | 0x20) - 'a';
-
-	return decimal < 10 ? decimal : letter < 6 ? letter + 10 : 16;
+	return digits[(unsigned char)c];
 }
 
 /* Whether a hyphen stands there (RFC 9562, section 4). */
@@ -46,20 +51,14 @@ is_hyphen(size_t at)
 bool
 uuid_read(struct span s, char out[UUID_LEN + 1])
 {
-	static const char hex[] = "0123456789abcdef";
-	char text[UUID_LEN + 1];
-
 	if (s.n != UUID_LEN)
 		return false;
-	for (size_t i = 0; i < UUID_LEN; i++) {
-		unsigned d = digit(s.p[i]);
-
-		if (is_hyphen(i) ? s.p[i] != '-' : d > 15)
+	for (size_t i = 0; i < UUID_LEN; i++)
+		if (is_hyphen(i) ? s.p[i] != '-' : digit(s.p[i]) == 0)
 			return false;
-		text[i] = is_hyphen(i) ? '-' : hex[d];
-	}
-	text[UUID_LEN] = '\0';
-	memcpy(out, text, sizeof(text));
+	for (size_t i = 0; i < UUID_LEN; i++)
+		out[i] = (char)(s.p[i] | 0x20); /* small; a hyphen has it */
+	out[UUID_LEN] = '\0';
 	return true;
 }
 
@@ -70,7 +69,7 @@ uuid_to_bytes(const char *text, unsigned char out[UUID_BYTES])
 		if (*text == '-')
 			text++;
 		out[i] = (unsigned char)(digit(text[0]) << 4 |
-		    digit(text[1]));
+		    (digit(text[1]) & 15));
 		text += 2;
 	}
 }

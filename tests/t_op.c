@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "frame.h"
+#include "call_word.h"
 #include "tap.h"
 
 #define ANN "568f5d1d-2bea-4790-a079-1b5ab61c6b78"
@@ -45,10 +46,7 @@ begin(enum via via, const char *text)
 static bool
 arg_is(size_t i, const char *text)
 {
-	size_t from = i == 0 ? 0 : q.call.end[i - 1];
-
-	return i < q.call.n && span_is((struct span){ q.call.text.p + from,
-	    q.call.end[i] - from }, text);
+	return call_word_is(&q.call, i, text);
 }
 
 static enum step

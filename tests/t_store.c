@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "call.h"
 #include "clock.h"
 #include "limit.h"
 #include "redis.h"
+#include "resp.h"
 #include "tap.h"
 
 /* Scripts of the test's own in the places of some of the real ones: linked
@@ -88,10 +90,14 @@ on_answer(void *arg, enum store_status status, const struct answer *a)
 static void
 begin(struct result *r, enum script script, struct span arg, unsigned timeout)
 {
+	struct buf word = { 0 };
+
 	memset(r, 0, sizeof(*r));
+	resp_word(&word, arg);
 	inside = true;
-	store_eval(store, script, &arg, 1, timeout, on_answer, r);
+	store_eval(store, script, buf_peek(&word), 1, timeout, on_answer, r);
 	inside = false;
+	buf_clear(&word);
 }
 
 static struct result
@@ -206,9 +212,12 @@ test_no_memory(void)
 {
 	struct span more = { "x", SIZE_MAX / 2 }; /* than there ever is */
 	struct result r = { 0 };
+	struct call c = { .script = SCRIPT_find };
 
-	ok(!store_eval(store, SCRIPT_find, &more, 1, PATIENCE, on_answer, &r),
+	call_arg(&c, more);
+	ok(!call_send(&c, store, PATIENCE, on_answer, &r),
 	    "without memory a call is refused");
+	call_clear(&c);
 	ok(run(SCRIPT_find, "x").status == STORE_OK && r.done == 0,
 	    "never called back, and the next one works");
 }
@@ -277,7 +286,7 @@ on_again(void *arg, enum store_status status, const struct answer *a)
 	(void)a;
 	again_count++;
 	if (store != NULL && status != STORE_OK && again_count < 100000)
-		store_eval(store, SCRIPT_find, NULL, 0, 100, on_again, arg);
+		store_eval(store, SCRIPT_find, SPAN(""), 0, 100, on_again, arg);
 }
 
 static void
@@ -308,7 +317,7 @@ test_outage(void)
 	begin(&r, SCRIPT_find, SPAN("x"), PATIENCE);
 	ok(until(&r.done, 1, PATIENCE) && r.status == STORE_AWAY &&
 	    r.at - start < 500, "known to be away, a call fails at once");
-	store_eval(store, SCRIPT_find, NULL, 0, 100, on_again, NULL);
+	store_eval(store, SCRIPT_find, SPAN(""), 0, 100, on_again, NULL);
 	turn(300);
 	ok(again_count > 0 && again_count < 1000,
 	    "who asks again at once does not stop the loop (%d)", again_count);
@@ -318,7 +327,7 @@ test_outage(void)
 	freeze_when_ready = true; /* no answer before the next look */
 	for (start = clock_ms(); ready_count == before &&
 	    clock_ms() - start < PATIENCE;) {
-		store_eval(store, SCRIPT_find, NULL, 0, 100, on_again, NULL);
+		store_eval(store, SCRIPT_find, SPAN(""), 0, 100, on_again, NULL);
 		turn(1);
 	}
 	freeze_when_ready = false;
@@ -346,7 +355,7 @@ test_closing(void)
 	store_open();
 	back(0);
 	for (int i = 0; i < 3; i++)
-		store_eval(store, SCRIPT_find, NULL, 0, PATIENCE, on_answer,
+		store_eval(store, SCRIPT_find, SPAN(""), 0, PATIENCE, on_answer,
 		    &r[i]);
 	store_close();
 	ok(r[0].done == 1 && r[1].done == 1 && r[2].done == 1 &&
@@ -354,7 +363,7 @@ test_closing(void)
 	memset(r, 0, sizeof(r));
 	store_open();
 	for (int i = 0; i < 3; i++)
-		store_eval(store, SCRIPT_find, NULL, 0, PATIENCE, on_closing,
+		store_eval(store, SCRIPT_find, SPAN(""), 0, PATIENCE, on_closing,
 		    &r[i]);
 	ok(until(&r[2].done, 1, PATIENCE) && r[0].status == STORE_OK &&
 	    r[2].status == STORE_AWAY, "it may be called by a callback");
@@ -362,7 +371,7 @@ test_closing(void)
 	memset(r, 0, sizeof(r));
 	store_open();
 	for (int i = 0; i < 3; i++)
-		store_eval(store, SCRIPT_find, NULL, 0, 100, on_closing,
+		store_eval(store, SCRIPT_find, SPAN(""), 0, 100, on_closing,
 		    &r[i]);
 	ok(until(&r[2].done, 1, PATIENCE) && r[0].done == 1 && r[1].done == 1,
 	    "also by one whose deadline passed");
