@@ -46,7 +46,7 @@ run(struct msg *m, const struct conf *conf, bool http)
 	if (step == STEP_ERROR)
 		HOLDS(q.error != ERR_NONE);
 	if (step == STEP_CALL)
-		HOLDS(!q.call.text.oom && q.call.n >= 2);
+		HOLDS(!q.call.words.oom && q.call.n >= 2);
 	call_clear(&q.call);
 	buf_clear(&q.reply);
 	buf_clear(&q.own);
