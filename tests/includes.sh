@@ -10,7 +10,7 @@ count=0 bad=0
 layers='span buf clock descriptors limit log uuid peer
 error utf8 msg frame origin access_key names
 conf conf_body conf_table conf_value conf_redis scope event socket_file poll
-script reply resp link link_body link_connect link_greeting link_stream store call feed hashing reaper
+script reply resp link link_body link_connect link_greeting link_stream store store_body store_answer store_calls call store_schema feed hashing reaper
 op op_table op_authorized op_guess command op_password op_sign_in op_sign_out op_users op_channel_join op_channel_leave op_channel_message op_channel_messages op_channel_read op_channels op_events run'
 
 check() { # WHAT FOUND: nothing may be found
@@ -60,7 +60,7 @@ only() { # LIBRARY PATTERN FILES...
 only libfcgi 'fcgi|fcgios' fcgi/is_cgi.c
 only libwebsockets libwebsockets bridge/ws.c
 only json-c json-c common/msg.c
-only hiredis hiredis common/link.h common/link.c common/reply.h common/reply.c common/store.c common/feed.c
+only hiredis hiredis common/link.h common/link.c common/reply.h common/reply.c common/store.c common/store_answer.c common/feed.c
 only libuuid 'uuid/' common/uuid.c
 only libsodium sodium common/access_key.c common/conf.c common/conf_redis.c common/hashing.c common/names.c common/run.c
 missing=$(for f in $(git ls-files | grep -vE '\.(json|png|5|8)$|^\.gitignore$|^\.ci/|^tests/fuzz/corpus/' ; true); do
