@@ -52,6 +52,35 @@ l = log('c:age');
 ok(l.n === 36 && l.bytes === l.counted, 'by age', JSON.stringify(l));
 ok(Number(redis('pttl', 'palaver:{c:age}:l')) > 29 * 86400000 && Number(redis('pttl', 'palaver:{c:age}:m')) > 59 * 86400000, 'a silent channel is forgotten whole');
 
+// What is known of a channel in which nothing was ever said ends soon after all have left it.
+const MINUTE = 60000;
+const known = (scope) => Number(redis('pttl', `palaver:{${scope}}:m`)) / MINUTE;
+const forMinutes = (scope, what) => ok(known(scope) > 0 && known(scope) <= 20, `${what}: known for minutes`, `${known(scope)}`);
+const forDays = (scope, days, what) => ok(known(scope) > days * 1440, `${what}: for long`, `${known(scope)}`);
+const { authorized: bob } = await post(url, 'signIn', { signIn: { username: 'bob', password: 'secret123' } });
+const act = async (who, type, channel) => {
+  const r = await post(url, type, { accessKey: who.accessKey, sessionUUID: who.sessionUUID, [type]: channel });
+  if (r.status !== 200) ok(false, type, JSON.stringify(r));
+};
+const silent = { channel: 'silent' };
+await act(ann, 'channelJoin', silent);
+await act(bob, 'channelJoin', silent);
+await act(ann, 'channelLeave', silent);
+forDays('c:silent', 29, 'a channel without messages that somebody is in');
+await act(bob, 'channelLeave', silent);
+forMinutes('c:silent', 'one that all have left');
+await act(bob, 'channelJoin', silent);
+forDays('c:silent', 29, 'one to which somebody came back');
+await say('silent', 'x');
+await act(bob, 'channelLeave', silent);
+forDays('c:silent', 59, 'one in which something was said');
+const notes = `p:${ann.userUUID}:${ann.userUUID}`;
+await act(ann, 'channelMessages', { recipientUUID: ann.userUUID });
+is(redis('exists', `palaver:{${notes}}:m`), '0', 'a private one that is only read is not made');
+await act(ann, 'channelJoin', { recipientUUID: ann.userUUID });
+await act(ann, 'channelLeave', { recipientUUID: ann.userUUID });
+forMinutes(notes, 'one that was left');
+
 // A log whose bytes were never counted, and that is too large.
 for (let k = 0; k < 12; k += 1) await say('old', 'x');
 redis('eval', "for i = 1, 50 do redis.call('LPUSH', KEYS[1], string.rep('o', 4000)) end redis.call('HDEL', KEYS[2], 'z')", '2', 'palaver:{c:old}:l', 'palaver:{c:old}:m');

@@ -40,9 +40,6 @@ local given = places(ARGV[15])
 local e, at, whole, last, first = resumed(scope, given)
 local m = key(scope, ':m')
 call('HSETNX', m, 'i', ARGV[12])
-if call('PTTL', m) < SILENT_TTL then
-	call('PEXPIRE', m, SILENT_TTL)
-end
 local ne, ns, _, newest, oldest = resumed(scope .. '~', given)
 if bridge ~= '' then
 	session_claimed(session, user, name, bridge)

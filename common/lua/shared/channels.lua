@@ -98,7 +98,10 @@ end
 -- One more session of user in the channel; all there are told of the first.
 -- Returns whether they were.
 local function entered(scope, user, name)
-	local k = key(scope, ':in')
+	local k, m = key(scope, ':in'), key(scope, ':m')
+	if call('PTTL', m) < SILENT_TTL then
+		call('PEXPIRE', m, SILENT_TTL)
+	end
 	local before = call('HGET', k, user)
 	call('HINCRBY', k, user, 1)
 	if before == '0' then
@@ -115,7 +118,11 @@ local function entered(scope, user, name)
 end
 
 local function outside(scope, user)
-	call('HDEL', key(scope, ':in'), user)
+	local k, m = key(scope, ':in'), key(scope, ':m')
+	call('HDEL', k, user)
+	if call('EXISTS', k) == 0 and call('HGET', m, 's') == '0' then
+		call('PEXPIRE', m, NOTICE_TTL * 2)
+	end
 	if not pair(scope) then
 		call('ZREM', key(scope, ':by'), member_of(user))
 	end

@@ -72,7 +72,7 @@ if ARGV[5] then
 end
 local SYS = P .. '{sys}:'
 -- Caps of a log of notices (number, bytes, ms), and how long (ms) a channel
--- without messages is remembered.
+-- without messages is remembered while somebody is in it; else as long as notices.
 local NOTICES, NOTICE_BYTES, NOTICE_TTL = 1000, 1048576, 600000
 local SILENT_TTL = 2592000000
 local CONVERSATIONS = 1000 -- of one user
