@@ -53,7 +53,6 @@ conf_Apache() {
 	ServerName localhost
 	PidFile $1/pid
 	DefaultRuntimeDir $1
-	Mutex file:$1 default
 	ErrorLog $1/error.log
 	Listen 127.0.0.1:$port
 	$([ "$(id -u)" != 0 ] || echo 'User www-data

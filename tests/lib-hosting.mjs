@@ -122,7 +122,6 @@ ServerRoot ${s.dir}
 ServerName localhost
 PidFile ${s.dir}/apache.pid
 DefaultRuntimeDir ${s.dir}
-Mutex file:${s.dir} default
 ErrorLog ${s.dir}/error.log
 ${root ? 'User www-data\nGroup www-data' : ''}
 Listen 127.0.0.1:${s.http}
@@ -285,10 +284,14 @@ export const descriptors = (s) => responders(s).reduce((n, pid) => {
   }
 }, 0);
 
-/** Ends it all; the exit codes of our programs that were not 0. */
+/** What Apache's log has of its processes that ended under their connections. */
+const fatal = (s) => readFileSync(`${s.dir}/error.log`, 'utf8').split('\n').filter((line) => /\[\w+:(?:emerg|alert|crit)\]|exit signal/.test(line));
+
+/** Ends it all; what did not end well: exit codes of our programs, lines of Apache's log. */
 export async function close(s) {
   const bad = [];
   await stop(`${s.id}-server`);
+  if (s.server === 'apache') bad.push(...fatal(s));
   if (s.holder === 'fd0' || s.holder === 'systemd') {
     const holder = stop(`${s.id}-holder`);
     responders(s).forEach((pid) => process.kill(pid, 'SIGTERM'));

@@ -93,7 +93,6 @@ ServerRoot $work
 ServerName localhost
 PidFile $work/$1.pid
 DefaultRuntimeDir $work
-Mutex file:$work default
 ErrorLog $work/$1.error.log
 Listen 127.0.0.1:$2
 $([ "$(id -u)" != 0 ] || echo 'User www-data

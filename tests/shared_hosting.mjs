@@ -64,7 +64,6 @@ ServerName localhost
 KeepAlive Off
 PidFile ${inside}/run/pid
 DefaultRuntimeDir ${inside}/run
-Mutex file:${inside}/run default
 ErrorLog ${inside}/run/error.log
 Listen 127.0.0.1:${port}
 ${modules.map((m) => `LoadModule ${m}_module /usr/lib/apache2/modules/mod_${m}.so`).join('\n')}
