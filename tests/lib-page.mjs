@@ -16,15 +16,15 @@ export const launch = () => chromium.launch({
 /** Somebody in a browser of one's own, without an account yet. faults: what the page's scripts threw, and its requests to others. */
 export class Visitor {
   faults = [];
-  /** webSocket: whether one gets through. The other options are Playwright's of a context. */
-  static async open(browser, url, { webSocket = true, ...options } = {}) {
+  /** webSocket: whether one gets through. api: where it asks. The other options are Playwright's of a context. */
+  static async open(browser, url, { webSocket = true, api = url, ...options } = {}) {
     const v = new this();
     v.context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1000, height: 620 }, ...options });
     v.page = await v.context.newPage();
     v.page.setDefaultTimeout(PATIENCE);
     v.page.on('pageerror', (e) => v.faults.push(e.message));
     v.page.on('request', (r) => {
-      if (new URL(r.url()).origin !== new URL(url).origin) v.faults.push(`a request to ${r.url()}`);
+      if (![url, api].some((u) => new URL(r.url()).origin === new URL(u).origin)) v.faults.push(`a request to ${r.url()}`);
     });
     if (!webSocket) await v.page.routeWebSocket(/./, (ws) => ws.close());
     await v.page.goto(`${url}/`);
@@ -80,10 +80,10 @@ export class Visitor {
   }
 }
 
-/** Three visitors of a site, the last one without a WebSocket: what is wrong, or ''. names: three of them. */
-export async function chat(browser, url, names) {
+/** Three visitors of a site, the last one without a WebSocket: what is wrong, or ''. names: three of them. api: as of open(). */
+export async function chat(browser, url, names, api) {
   const wrong = [];
-  const visitors = await Promise.all(names.map((_, n) => Visitor.open(browser, url, { webSocket: n < 2 })));
+  const visitors = await Promise.all(names.map((_, n) => Visitor.open(browser, url, { webSocket: n < 2, api })));
   await Promise.all(visitors.map((v, n) => v.signIn(names[n])));
   const ways = await Promise.all(visitors.map((v) => v.transport()));
   const wanted = ['WebSocket', 'WebSocket', 'long-poll'].map((way) => `Connected by ${way}`);

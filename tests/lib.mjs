@@ -86,13 +86,13 @@ export async function startBridge(name, env, port, healthy = true) {
   await until(name, () => (healthy ? answers(at, '/health') : existsSync(at.socketPath)));
   return child;
 }
-/** Starts nginx in front of them; its URL. health: the status that it has then. */
-export async function startNginx(responders, bridges, name = 'nginx', health = 200) {
+/** Starts nginx in front of them; its URL. health: the status that it has then. page: its folder. */
+export async function startNginx(responders, bridges, name = 'nginx', health = 200, page = `${top}/www`) {
   const port = await freePort();
   const path = (n) => `${work}/${n}.sock`;
   const dir = name === 'nginx' ? work : join(work, name);
   mkdirSync(dir, { recursive: true });
-  writeFileSync(`${dir}/nginx.conf`, execFileSync('sh', [`${top}/conf/nginx-site`, dir, `127.0.0.1:${port}`, `${top}/www`,
+  writeFileSync(`${dir}/nginx.conf`, execFileSync('sh', [`${top}/conf/nginx-site`, dir, `127.0.0.1:${port}`, page,
     responders.map(path).join(' '), bridges.map(path).join(' ')]));
   start(name, 'nginx', ['-c', `${dir}/nginx.conf`, '-e', `${dir}/nginx.log`]);
   const url = `http://127.0.0.1:${port}`;

@@ -13,7 +13,9 @@ const KEEP = 1000; // messages of a room, but where older ones are read
 const $ = (id) => document.getElementById(id);
 const when = (id, type, does) => $(id).addEventListener(type, does);
 
-const chat = new Palaver();
+// Below it are the WebSocket and the requests.
+const place = new URL(document.querySelector('meta[name=palaver]').content, document.baseURI);
+const chat = new Palaver({ url: new URL('ws', place).href.replace('http', 'ws'), base: new URL('api/', place).href });
 const log = new Log($('log'), $('newer'), {
   get me() {
     return chat.user?.userUUID;
@@ -31,6 +33,7 @@ let usersTimer = 0;
 let roomsTimer = 0;
 let countdown = 0;
 let tried = false; // to connect, in vain
+let foreign = place.origin !== location.origin; // until it lets this page in
 
 // Where storage is blocked or holds something else, the page forgets.
 function load() {
@@ -61,6 +64,8 @@ const FIELD = {
   message: 'it is too long, or holds what is not allowed',
 };
 
+const LACK = `its "origins" lack ${location.origin}`;
+
 const why = ({ code, payload, message }) => ({
   0: 'The connection was lost. Try again.',
   3: FIELD[payload],
@@ -68,7 +73,7 @@ const why = ({ code, payload, message }) => ({
   6: 'That name is taken.',
   8: FIELD.message,
   9: `Too many tries: wait ${payload} s.`,
-  10: $('chat').hidden ? 'Signing up is closed.' : 'it is not allowed',
+  10: payload === 'origin' ? `The service refuses this page: ${LACK}.` : $('chat').hidden ? 'Signing up is closed.' : 'it is not allowed',
   20: 'The service is away. Try again soon.',
   21: 'The service is busy. Try again soon.',
 }[code] ?? message);
@@ -363,13 +368,16 @@ on('state', ({ state, wait, offline, transport }) => {
   const at = Date.now() + wait;
   const waits = state === 'waiting';
   tried = waits || (tried && state !== 'live');
+  foreign &&= state !== 'live';
   clearInterval(countdown);
   const tell = () => {
     $('banner-wait').textContent = waits ? ` in ${Math.max(1, Math.ceil((at - Date.now()) / 1000))} s` : '';
   };
   tell();
   if (waits) countdown = setInterval(tell, 1000);
-  const text = BY[transport] ?? (offline ? 'Offline. Trying again' : tried ? 'Not connected. Trying again' : state === 'connecting' ? 'Connecting…' : '');
+  // A browser does not tell a page which of them it is.
+  const cause = foreign ? `: ${place.host} is away, or ${LACK}` : '';
+  const text = BY[transport] ?? (offline ? 'Offline. Trying again' : tried ? `Not connected${cause}. Trying again` : state === 'connecting' ? 'Connecting…' : '');
   if ($('banner-text').textContent !== text) $('banner-text').textContent = text;
   $('banner').dataset.state = tried ? 'waiting' : state;
   $('retry').hidden = !tried;
