@@ -31,30 +31,30 @@ export class Visitor {
     return v;
   }
   t(id) {
-    return this.page.getByTestId(id);
+    return this.page.locator(`#${id}`);
   }
   /** The button of a room. */
   room(name) {
-    return this.page.locator(`[data-testid=room][data-name="${name}"]`);
+    return this.page.locator(`[data-name="${name}"]`);
   }
   /** Signs in, with a new account if there is none of that name. */
   async signIn(name, password = 'secret123') {
     await this.t('name').fill(name);
     await this.t('password').fill(password);
-    await this.t('sign-in').click();
-    await this.t('composer').waitFor();
+    await this.t('submit').click();
+    await this.t('text').waitFor();
   }
   async say(text) {
-    await this.t('composer').fill(text);
-    await this.t('composer').press('Enter');
+    await this.t('text').fill(text);
+    await this.t('text').press('Enter');
   }
   /** The messages that hold it. */
   text(text) {
-    return this.t('message-text').filter({ hasText: text });
+    return this.page.locator('.text').filter({ hasText: text });
   }
   /** All messages that are shown. */
   texts() {
-    return this.t('message-text').allTextContents();
+    return this.page.locator('.text').allTextContents();
   }
   has(text) {
     return until(text, async () => (await this.texts()).includes(text));

@@ -56,7 +56,7 @@ await gus.shot('origins');
 const hal = await Visitor.open(browser, allowed.api);
 await hal.t('name').fill('hal');
 await hal.t('password').fill('secret123');
-await hal.t('sign-in').click();
+await hal.t('submit').click();
 await until('an error', async () => await hal.t('form-error').textContent() !== '', 60000);
 is(await hal.t('form-error').textContent(), `The service refuses this page: its "origins" lack ${allowed.api}.`, 'and so does one beside it that is not');
 is([gus, hal].flatMap((v) => v.faults).join('; '), '', 'without an error of its own');

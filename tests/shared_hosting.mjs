@@ -134,9 +134,9 @@ await bob.close();
 async function refused(what, reason) {
   const visitor = await Visitor.open(browser, url);
   const { page } = visitor;
-  await page.getByTestId('name').fill('dora');
-  await page.getByTestId('password').fill('secret123');
-  await page.getByTestId('sign-in').click();
+  await page.locator('#name').fill('dora');
+  await page.locator('#password').fill('secret123');
+  await page.locator('#submit').click();
   ok(await until('a word', async () => {
     const said = await page.locator('body').innerText();
     return /Not connected|not available|try again/i.test(said) && !/JSON|undefined|NaN|redis/i.test(said);

@@ -15,11 +15,10 @@ const when = (id, type, does) => $(id).addEventListener(type, does);
 
 // Below it are the WebSocket and the requests.
 const place = new URL(document.querySelector('meta[name=palaver]').content, document.baseURI);
-const chat = new Palaver({ url: new URL('ws', place).href.replace('http', 'ws'), base: new URL('api/', place).href });
+const chat = new Palaver({ place });
+const me = () => chat.user?.userUUID;
 const log = new Log($('log'), $('newer'), {
-  get me() {
-    return chat.user?.userUUID;
-  },
+  me,
   retry: (message) => transmit(current, message),
   remove: (message) => remove(current, message),
   older: () => loadOlder(current),
@@ -31,6 +30,7 @@ let current = '';
 let signingUp = false;
 let usersTimer = 0;
 let roomsTimer = 0;
+let readTimer = 0;
 let countdown = 0;
 let tried = false; // to connect, in vain
 let foreign = place.origin !== location.origin; // until it lets this page in
@@ -50,9 +50,10 @@ function store(change) {
 }
 
 // parts: of the history, between gaps. more: whether the last one has older
-// messages than these.
+// messages than these. top: the seq of the newest message that is known of, read:
+// of the newest one that was read.
 function room(id) {
-  if (!rooms.has(id)) rooms.set(id, { messages: [], parts: 0, more: false, loading: false, joined: false, unread: 0, reading: 0, draft: load().drafts?.[id] ?? '' });
+  if (!rooms.has(id)) rooms.set(id, { messages: [], parts: 0, more: false, loading: false, joined: false, top: 0, read: undefined, draft: load().drafts?.[id] ?? '' });
   return rooms.get(id);
 }
 
@@ -114,6 +115,7 @@ async function submit(event) {
 function showEntry() {
   $('chat').hidden = true;
   $('entry').hidden = false;
+  selectTab(false);
   $('name').value = load().name ?? '';
   $('name').focus();
 }
@@ -124,9 +126,9 @@ async function enter() {
   if (!chat.user) return;
   $('entry').hidden = true;
   $('chat').hidden = false;
-  join('');
   $('text').value = room('').draft;
   open(load().room ?? '');
+  if (current) join('');
 }
 
 function leaveAll() {
@@ -148,14 +150,15 @@ async function refreshPeople() {
     const { channels } = await chat.request('channels', { limit: 200 });
     here = (await chat.users({ recipientUUID: '', limit: 0 })).total;
     people = [...users, ...channels.map((c) => c.User).filter((p) => p && !users.some((u) => u.UUID === p.UUID))];
-    for (const { User, recipientUUID: id, seq, readSeq } of channels) if (User && !room(id).joined) room(id).unread = seq - readSeq;
+    for (const { channel, recipientUUID: id, seq, readSeq } of channels) {
+      // In general somebody new has not missed what was said before.
+      if (!channel && !room(id).joined) Object.assign(room(id), { top: seq, read: id ? readSeq : readSeq || seq });
+    }
   } catch {
     if (chat.user) refreshPeopleSoon(USERS_LATER);
     return;
   }
-  const name = people.find((p) => p.UUID === chat.user?.userUUID)?.Username;
-  if (name) store({ name });
-  $('me').textContent = load().name ?? '';
+  $('me').textContent = people.find((p) => p.UUID === me())?.Username ?? load().name;
   showRooms();
 }
 
@@ -165,9 +168,9 @@ function refreshPeopleSoon(within = USERS_AGAIN) {
 
 function roomButton(id, name, online) {
   const item = element('li');
-  const unread = rooms.get(id)?.unread;
+  const unread = unreadOf(rooms.get(id));
   const button = element('button', unread ? 'unread' : '');
-  Object.assign(button.dataset, { testid: 'room', room: id, name });
+  Object.assign(button.dataset, { room: id, name });
   button.ariaCurrent = id === current;
   if (online !== undefined) {
     const dot = element('span', online ? 'dot on' : 'dot');
@@ -175,7 +178,7 @@ function roomButton(id, name, online) {
     dot.ariaLabel = online ? 'on line' : 'away';
     button.append(dot);
   }
-  button.append(element('span', 'label', name), element('span', 'badge', unread ? String(unread) : ''));
+  button.append(element('span', 'label', name), element('span', 'badge', unread));
   button.addEventListener('click', () => open(id));
   item.append(button);
   return item;
@@ -184,16 +187,15 @@ function roomButton(id, name, online) {
 function showRooms() {
   clearTimeout(roomsTimer);
   roomsTimer = 0;
-  const me = chat.user?.userUUID;
   const focus = document.activeElement?.dataset?.room;
   // Oneself first, then those who are on line, each by name.
-  const sorted = [...people].sort((a, b) => (b.UUID === me) - (a.UUID === me) || b.OnLine - a.OnLine);
+  const sorted = [...people].sort((a, b) => (b.UUID === me()) - (a.UUID === me()) || b.OnLine - a.OnLine);
   $('general').replaceChildren(roomButton('', 'General'));
-  $('people').replaceChildren(...sorted.map((p) => roomButton(p.UUID, p.UUID === me ? 'Notes to self' : p.Username, p.OnLine)));
+  $('people').replaceChildren(...sorted.map((p) => roomButton(p.UUID, p.UUID === me() ? 'Notes to self' : p.Username, p.OnLine)));
   $('online-count').textContent = `${people.filter((p) => p.OnLine).length} on line`;
   $('room-state').textContent = current ? '' : `${here} here`;
   if (focus !== undefined) document.querySelector(`[data-room="${CSS.escape(focus)}"]`)?.focus();
-  const unread = [...rooms.values()].reduce((n, r) => n + r.unread, 0);
+  const unread = [...rooms.values()].reduce((n, r) => n + unreadOf(r), 0);
   document.title = unread ? `(${unread}) Palaver` : 'Palaver';
 }
 
@@ -201,47 +203,63 @@ function showRoomsSoon() {
   roomsTimer ||= setTimeout(showRooms, SHOW_WITHIN);
 }
 
-/** The current room is read; of a private one the server is told. */
+const unreadOf = (r) => r?.top - r?.read || 0;
+
+function heard(r, seq) {
+  r.read ??= seq - 1;
+  r.top = Math.max(r.top, seq);
+}
+
+/** The current room is read. */
 function read() {
-  const id = current;
-  const r = room(id);
-  r.unread = 0;
-  if (!id) return; // all who are here would tell it of each message
-  r.reading ||= setTimeout(() => {
-    r.reading = 0;
-    const seq = r.messages.findLast((m) => m.seq)?.seq;
-    if (seq && rooms.get(id) === r) chat.request('channelRead', { recipientUUID: id, seq }).catch(() => {});
-  }, READ_WITHIN);
+  const r = room(current);
+  r.read = r.top;
+  // Of general it is told when it is left: not by all who are here of each message.
+  if (current) readTimer ||= setTimeout(tellRead, READ_WITHIN);
+}
+
+/** Tells the server, for other sessions and later ones, how far the current room is read. */
+function tellRead() {
+  clearTimeout(readTimer);
+  readTimer = 0;
+  const { read: seq } = room(current);
+  if (seq && chat.state === 'live') chat.request('channelRead', { recipientUUID: current, seq }).catch(() => {});
+}
+
+/** Somebody comes to see the current room: what is new there is divided from the rest. */
+function see() {
+  const r = room(current);
+  if (document.hidden || !r.joined) return;
+  if (unreadOf(r)) log.divide(r.read);
+  read();
 }
 
 function join(id) {
-  room(id).joined = true;
-  chat.join(id).catch(() => {
-    room(id).joined = false;
-  });
+  chat.join(id).catch(() => {});
 }
 
 function open(id) {
-  room(current).draft = $('text').value;
+  saveDraft();
+  tellRead();
   if (id && !people.some((p) => p.UUID === id)) id = '';
   current = id;
   store({ room: id });
   const r = room(id);
-  read();
   $('text').value = r.draft;
   $('room-name').textContent = id ? people.find((p) => p.UUID === id).Username : 'General';
   closeMenu();
   grow();
-  showRooms();
   log.show(r);
-  if (!r.joined) join(id);
+  if (r.joined) see();
+  else join(id);
+  showRooms();
   // Where it would bring up a keyboard on the screen, that is left to a tap.
   if (!matchMedia('(pointer: coarse)').matches) $('text').focus();
 }
 
 /**
  * Puts a message in its place: by the part of the history, then by seq; what is
- * not stored yet comes last. Tells whether it is new.
+ * not stored yet comes last.
  */
 function take(id, message, fresh) {
   const { messages: all, parts } = room(id);
@@ -257,7 +275,6 @@ function take(id, message, fresh) {
     all.splice(0, all.length - KEEP);
   }
   if (id === current) log.change(fresh && old < 0 ? message : null);
-  return old < 0;
 }
 
 function remove(id, message) {
@@ -306,15 +323,16 @@ function send(event) {
   $('text').value = '';
   grow();
   transmit(current, {
-    UUID: newUUID(), SenderUUID: chat.user?.userUUID, Sender: { Username: $('me').textContent },
+    UUID: newUUID(), SenderUUID: me(), Sender: { Username: $('me').textContent },
     Message: text, CreatedAt: new Date().toISOString(),
   });
 }
 
 /** What is written and not sent survives the page. */
-function saveDrafts() {
-  room(current).draft = $('text').value;
-  store({ drafts: { ...load().drafts, ...Object.fromEntries(Array.from(rooms, ([id, { draft }]) => [id, draft || undefined])) } });
+function saveDraft() {
+  const draft = $('text').value;
+  room(current).draft = draft;
+  store({ drafts: { ...load().drafts, [current]: draft || undefined } });
 }
 
 function grow() {
@@ -332,32 +350,42 @@ on('authorized', ({ accessKey }) => {
 });
 on('signedOut', leaveAll);
 on('joined', ({ id, messages, more, again }) => {
-  if (!again) room(id).more = more;
+  const r = room(id);
+  r.joined = true;
+  if (!again) {
+    r.more = more;
+    r.top = messages.at(-1)?.seq ?? 0;
+    r.read = Math.min(r.read ?? r.top, r.top);
+  }
   for (const message of messages) take(id, message);
-  if (id === current && !document.hidden) read();
+  if (id === current) see();
+  showRoomsSoon();
 });
 on('gap', ({ id }) => {
-  const part = room(id).parts += 1;
-  room(id).more = true;
-  take(id, { UUID: `gap ${part}`, gap: true, seq: 0 });
+  const r = room(id);
+  Object.assign(r, { parts: r.parts + 1, more: true, top: 0, read: undefined }); // seq may begin anew
+  take(id, { UUID: `gap ${r.parts}`, gap: true, seq: 0 });
 });
 on('message', (message) => {
   const id = chat.channelOf(message);
-  const fresh = take(id, { ...message, state: 'sent' }, true);
+  const r = room(id);
+  heard(r, message.seq);
+  take(id, { ...message, state: 'sent' }, true);
   if (id === current && !document.hidden) return read();
-  if (fresh && message.SenderUUID !== chat.user.userUUID) room(id).unread += 1;
+  if (message.SenderUUID === me()) r.read = r.top;
   showRoomsSoon();
 });
-on('sys', ({ type, after, SenderUUID }) => {
-  if (type === 'channelMessage' && SenderUUID !== chat.user.userUUID) {
-    room(SenderUUID).unread += 1;
+on('sys', ({ type, after, SenderUUID, seq }) => {
+  if (type === 'channelMessage' && SenderUUID !== me()) {
+    heard(room(SenderUUID), seq);
     if (people.some((p) => p.UUID === SenderUUID)) showRooms();
     else refreshPeopleSoon();
-  } else if (type !== 'channelMessage') refreshPeopleSoon(after * 1000 || USERS_AGAIN);
+  } else if (type !== 'channelMessage') refreshPeopleSoon(after * 1000 || undefined);
 });
 on('channelRead', ({ id, seq }) => {
-  const r = rooms.get(id);
-  if (r) r.unread = r.messages.filter((m) => m.seq > seq && m.SenderUUID !== chat.user.userUUID).length;
+  const r = room(id);
+  heard(r, seq);
+  r.read = Math.max(r.read, seq);
   showRoomsSoon();
 });
 on('leave', () => refreshPeopleSoon());
@@ -386,20 +414,14 @@ on('state', ({ state, wait, offline, transport }) => {
 // ---- the page ----
 
 function showMenu(open) {
+  if ($('menu').ariaExpanded === String(open)) return;
   $('rooms').classList.toggle('open', open);
   $('menu').ariaExpanded = open;
+  (open ? document.querySelector('[aria-current="true"]') : $('menu')).focus();
 }
-function closeMenu() {
-  if (!$('rooms').classList.contains('open')) return;
-  showMenu(false);
-  $('menu').focus();
-}
+const closeMenu = () => showMenu(false);
 
-when('menu', 'click', () => {
-  if ($('rooms').classList.contains('open')) return closeMenu();
-  showMenu(true);
-  document.querySelector('[aria-current="true"]')?.focus();
-});
+when('menu', 'click', () => showMenu($('menu').ariaExpanded !== 'true'));
 document.addEventListener('keydown', ({ key }) => {
   if (key === 'Escape') closeMenu();
 });
@@ -418,8 +440,10 @@ when('text', 'keydown', (event) => {
 });
 document.addEventListener('visibilitychange', () => {
   if ($('chat').hidden) return;
-  if (document.hidden) saveDrafts();
-  else read();
+  if (document.hidden) {
+    saveDraft();
+    tellRead();
+  } else see();
   showRoomsSoon();
 });
 

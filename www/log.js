@@ -4,6 +4,7 @@
 const GROUP_WITHIN = 5 * 60 * 1000; // ms between messages of one group
 const NEAR_END = 60; // px
 const NEAR_START = 200; // px, where older messages are loaded
+const SEEK = 1000; // messages that are loaded to find where the new ones begin
 
 /** Makes an element with a class and text. */
 export function element(tag, className = '', text = '') {
@@ -13,18 +14,9 @@ export function element(tag, className = '', text = '') {
   return e;
 }
 
-/** Text with its links as elements. */
-function withLinks(text) {
-  const part = new DocumentFragment();
-  let end = 0;
-  for (const { 0: href, index } of text.matchAll(/https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)]/g)) {
-    const a = Object.assign(element('a', '', href), { href, rel: 'noreferrer', target: '_blank' });
-    part.append(text.slice(end, index), a);
-    end = index + href.length;
-  }
-  part.append(text.slice(end));
-  return part;
-}
+/** Text in parts, every other one a link. */
+const withLinks = (text) => text.split(/(https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)])/)
+  .map((part, n) => (n % 2 ? Object.assign(element('a', '', part), { href: part, target: '_blank' }) : part));
 
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
 const TIME = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
@@ -38,26 +30,31 @@ export class Log {
   #box;
   #newer;
   #older = element('button', 'older', 'Show older messages');
+  #divider = Object.assign(element('div', 'new', 'New messages'), { role: 'separator', ariaLabel: 'New messages' });
   #context;
   #room;
-  #rows = new Map(); // message -> {row, before, state, time}: what is drawn of it
+  #rows; // message -> {row, before, state, time}: what is drawn of it
   #frame = 0; // that will draw
   #quiet = false; // what it draws is no news
   #stick = true; // at the end, and stays there
+  #read; // seq of the last message before the divider, or Infinity: there is none
+  #seeks = false; // goes to the divider
   #unseen = 0;
 
-  /** @param {{me: string, retry: Function, remove: Function, older: Function}} context */
+  /** @param {{me: Function, retry: Function, remove: Function, older: Function}} context */
   constructor(box, newer, context) {
     this.#box = box;
     this.#newer = newer;
     this.#context = context;
-    newer.addEventListener('click', () => this.#toEnd());
+    newer.addEventListener('click', () => {
+      this.#toEnd();
+      box.focus();
+    });
     this.#older.addEventListener('click', () => context.older());
     // Sizes are asked for where nothing has changed since they were computed.
     box.addEventListener('scroll', () => {
-      this.#stick = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END;
-      if (this.#stick) this.#seen();
-      else if (box.scrollTop < NEAR_START && this.#older.parentNode === box) context.older();
+      this.#look();
+      if (!this.#stick && box.scrollTop < NEAR_START && box.firstChild === this.#older) context.older();
     });
     new ResizeObserver(() => this.#stick && this.#toEnd()).observe(box);
   }
@@ -74,16 +71,26 @@ export class Log {
    */
   show(room) {
     this.#room = room;
-    this.#rows.clear();
+    this.#rows = new WeakMap();
+    this.#read = Infinity;
     this.#box.replaceChildren();
     this.#stick = this.#quiet = true;
     this.#draw();
   }
 
+  /** What comes behind that seq is new: goes there, where a divider is. */
+  divide(seq) {
+    this.#read = seq;
+    this.#seeks = true;
+    this.change();
+  }
+
   /** The room has changed, perhaps by a fresh message. */
   change(fresh) {
-    if (fresh?.SenderUUID === this.#context.me) this.#stick = true;
-    else if (fresh && !this.#stick) this.#unseen += 1;
+    if (fresh?.SenderUUID === this.#context.me()) {
+      this.#stick = true;
+      this.#read = Infinity;
+    } else if (fresh && !this.#stick) this.#unseen += 1;
     this.#frame ||= requestAnimationFrame(() => this.#draw());
   }
 
@@ -101,30 +108,37 @@ export class Log {
     const anchor = this.#stick ? null : [...box.querySelectorAll('.message, .gap')].find((e) => e.offsetTop + e.offsetHeight > box.scrollTop);
     const from = anchor?.offsetTop;
     if (this.#quiet) box.ariaBusy = true;
-    const present = new Set(messages);
-    for (const [message, { row }] of this.#rows) {
-      if (present.has(message)) continue;
-      row.remove();
-      this.#rows.delete(message);
-    }
     const focused = document.activeElement === this.#older;
-    this.#older.remove();
-    let next = box.firstChild;
+    const gap = messages.findLastIndex((m) => m.gap);
+    const first = messages.findIndex((m, n) => n > gap && m.seq > this.#read);
+    const divided = first > 0 && first === gap + 1 ? gap : first;
+    const rows = [];
     let before;
-    for (const message of messages) {
-      const row = this.#row(message, before);
+    if (more && gap < 0) rows.push(this.#older);
+    for (const [n, message] of messages.entries()) {
+      if (n === divided) rows.push(this.#divider);
+      rows.push(this.#row(message, before));
+      if (more && n === gap) rows.push(this.#older);
+      before = message;
+    }
+    const keep = new Set(rows);
+    for (const e of [...box.children]) if (!keep.has(e)) e.remove();
+    let next = box.firstChild;
+    for (const row of rows) {
       if (row === next) next = row.nextSibling;
       else box.insertBefore(row, next);
-      if (!message.gap) before = message;
     }
-    const gap = messages.findLast((m) => m.gap);
-    if (more && gap) this.#rows.get(gap).row.append(this.#older);
-    else if (more && before) box.prepend(this.#older);
     if (focused) (more ? this.#older : box).focus({ preventScroll: true });
-    if (this.#stick) this.#toEnd();
+    if (this.#seeks && first >= 0) {
+      box.scrollTop = this.#divider.offsetTop - box.clientHeight / 4;
+      this.#unseen = messages.length - first;
+      this.#look();
+      this.#seeks = more && first === gap + 1 && messages[first].seq > this.#read + 1 && messages.length < SEEK;
+      if (this.#seeks) this.#context.older();
+    } else if (this.#stick) this.#toEnd();
     else if (anchor) box.scrollTop += anchor.offsetTop - from;
     this.#newer.textContent = `↓ ${this.#unseen} new`;
-    this.#newer.hidden = this.#unseen === 0;
+    this.#newer.hidden = !this.#unseen;
     if (this.#quiet) setTimeout(() => (box.ariaBusy = false));
     this.#quiet = false;
   }
@@ -146,14 +160,12 @@ export class Log {
       row.append(element('p', 'gap', 'Messages are missing here: not all were kept.'));
       return row;
     }
-    const mine = message.SenderUUID === this.#context.me;
+    const mine = message.SenderUUID === this.#context.me();
     const e = element('article', `message${mine ? ' mine' : ''}`);
-    e.dataset.testid = 'message';
     const who = element('div', 'who');
     who.append(element('b', '', mine ? 'You' : message.Sender.Username), element('time'));
     const text = element('div', 'text');
-    text.dataset.testid = 'message-text';
-    text.append(withLinks(message.Message));
+    text.append(...withLinks(message.Message));
     e.append(who, text, element('div', 'status'));
     row.append(element('div', 'day'), e);
     return row;
@@ -186,14 +198,17 @@ export class Log {
     return status;
   }
 
-  #toEnd() {
-    this.#stick = true;
-    this.#box.scrollTop = this.#box.scrollHeight;
-    this.#seen();
-  }
-
-  #seen() {
+  /** It has been scrolled. */
+  #look() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#box;
+    this.#stick = scrollHeight - scrollTop - clientHeight < NEAR_END;
+    if (!this.#stick) return;
     this.#unseen = 0;
     this.#newer.hidden = true;
+  }
+
+  #toEnd() {
+    this.#box.scrollTop = this.#box.scrollHeight;
+    this.#look();
   }
 }

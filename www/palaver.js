@@ -55,16 +55,16 @@ export class Palaver extends EventTarget {
   user = null;
 
   /**
-   * @param {{url?: string, base?: string, WebSocket?: Function, fetch?: Function}} [options]
-   *   url of the WebSocket, base of the requests: `ws` and `api/` beside the page
+   * @param {{place?: string|URL, url?: string, base?: string, WebSocket?: Function, fetch?: Function}} [options]
+   *   url of the WebSocket, base of the requests: `ws` and `api/` below the place, that of the page
    */
   constructor(options = {}) {
     super();
     const { document, addEventListener: on } = globalThis;
-    const beside = (path) => new URL(path, document.baseURI).href;
+    const below = (path) => new URL(path, options.place ?? document.baseURI).href;
     this.#options = {
-      url: options.url ?? beside('ws').replace('http', 'ws'),
-      base: options.base ?? beside('api/'),
+      url: options.url ?? below('ws').replace('http', 'ws'),
+      base: options.base ?? below('api/'),
       WebSocket: options.WebSocket ?? globalThis.WebSocket,
       fetch: options.fetch ?? ((...call) => fetch(...call)),
     };
