@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { webcrypto } from 'node:crypto';
 import WebSocket from 'ws';
-import { startRedis, startResponder, startBridge, startNginx, start, stop, post, ok, is, until, end, top, work } from './lib.mjs';
+import { startRedis, startResponder, startBridge, startNginx, start, stop, post, freePort, ok, is, until, end, top, work } from './lib.mjs';
 import { Net } from './lib-net.mjs';
 
 // As a module, which its name does not say; and what Node 18 keeps to itself.
@@ -213,6 +213,30 @@ const waits = await until('many tries', () => hopeless.all('state').filter((s) =
 ok(Math.max(...waits.map((w) => w.wait)) > 1000 && waits.every((w, n) => w.wait <= 500 * 2 ** n), 'and where nothing else works either, it waits longer and longer', waits.map((w) => Math.round(w.wait)).join());
 hopeless.chat.close();
 await ann.climbs();
+
+// Many who find nobody there, for whom time is short.
+const { setTimeout: later } = globalThis;
+globalThis.setTimeout = (fn, ms, ...more) => later(fn, ms / 500, ...more);
+const nobody = `127.0.0.1:${await freePort()}`;
+const TRIES = 9; // the last 3 of them within the longest wait
+const delays = await Promise.all(Array.from({ length: 50 }, () => new Promise((done) => {
+  const chat = new Palaver({ url: `ws://${nobody}/ws`, base: `http://${nobody}/api/`, WebSocket });
+  const all = [];
+  chat.addEventListener('state', ({ detail: { state, wait: ms } }) => {
+    if (state !== 'waiting' || all.push(ms) < TRIES) return;
+    chat.close();
+    done(all);
+  });
+  chat.connect();
+})));
+globalThis.setTimeout = later;
+const caps = Array.from({ length: TRIES }, (_, n) => Math.min(30000, 500 * 2 ** n));
+const spread = caps.map((cap, n) => delays.map((all) => all[n] / cap));
+const told = spread.map((s, n) => `${caps[n]}: ${Math.min(...s).toFixed(2)} to ${Math.max(...s).toFixed(2)}`).join(', ');
+ok(spread.every((s) => Math.min(...s) >= 0 && Math.max(...s) < 1), 'a wait is below a bound that doubles from half a second to 30 s', told);
+ok(spread.every((s) => Math.min(...s) < 0.25 && Math.max(...s) > 0.75), 'and anything below it: full jitter', told);
+ok(spread.every((s) => new Set(s).size === s.length), 'of nobody the same');
+
 const big = await ann.chat.send('', 'x'.repeat(70000)).catch((e) => e);
 is(big.code, 8, 'a message that ends the connection is not repeated');
 await ann.chat.send('', 'small');
@@ -254,7 +278,6 @@ walled.chat.close();
 
 // ---- a poll that is held for long ----
 
-const { setTimeout: later } = globalThis;
 globalThis.setTimeout = (fn, ms, ...more) => later(fn, ms === 60000 ? 1000 : ms, ...more); // its minute
 const patient = await (await Person.open('refuse', slow)).signIn('patient', '#quiet');
 patient.told.length = 0;

@@ -154,6 +154,24 @@ await ann.context.setOffline(false);
 await ann.tells(/Connected by/);
 ok(true, 'a device without a network says so, until it has one');
 
+// ---- signing out, with a connection and without ----
+
+const hint = () => ann.t('form-hint').textContent();
+const keyOf = () => ann.page.evaluate(() => Object.values(localStorage).map((v) => JSON.parse(v).key).join());
+const opens = async (accessKey) => (await post(url, 'users', { accessKey, users: { limit: 0 } })).status;
+const alive = await keyOf();
+ann.net.cut();
+await ann.tells(/Not connected/);
+await ann.t('sign-out').click();
+await until('the hint', async () => /signed out here only: the key was not ended/.test(await hint()));
+is(`${await opens(alive)} ${await keyOf()}`, '200 ', 'without a connection the page says that the key lives on, which it does, and has forgotten it');
+await ann.net.mend();
+await ann.signIn('ann');
+const dead = await keyOf();
+await ann.t('sign-out').click();
+await ann.t('name').waitFor();
+is(await opens(dead), 401, 'with one, the key is dead');
+ok(!/signed out here only/.test(await hint()), 'and the page does not say otherwise');
 is(ann.faults.join('; '), '', 'no fault in a page');
 
 // ---- who else there is comes late ----
