@@ -319,11 +319,11 @@ twice.change = (what) => {
   place ||= body.events.since;
   return { ...what, body: JSON.stringify(body) };
 };
-await until('a poll', () => place);
+await until('a poll', () => place, 40000); // as the one that waits may do so for 25 s
 await written(1);
 await until('it', () => twice.texts() === 'text 0');
 again = true;
-await until('an old cursor', () => !again, 40000); // the poll that waits may do so for 25 s
+await until('an old cursor', () => !again, 40000);
 await written(2);
 await until('the last', () => twice.texts().endsWith('text 1'));
 is(twice.texts(), 'text 0,text 0,text 1', 'what comes twice is told once');
