@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What Redis answers to a script: hiredis' reader, our flat list of words, and
  * what each operation makes of them. The first byte chooses the operation. */
-#include "store.c" /* its flatten is nobody else's */
-
+#include <hiredis/hiredis.h>
 #include <sodium.h>
 
 #include "fuzz.h"
 #include "op.h"
 #include "reply.h"
+#include "store_body.h"
 
 #define USER "11111111-2222-4333-8444-555555555555"
 #define KEY USER ".AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -105,7 +105,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    REDIS_OK && redisReaderGetReply(reader, &reply) == REDIS_OK &&
 	    reply != NULL &&
 	    ((redisReply *)reply)->type == REDIS_REPLY_ARRAY &&
-	    flatten(&s, reply, &a)) {
+	    store_flatten(&s, reply, &a)) {
 		HOLDS(a.n <= ANSWER_MAX);
 		for (size_t i = 0; i < a.n; i++)
 			HOLDS(a.v[i].p != NULL && a.v[i].p[a.v[i].n] == '\0');
