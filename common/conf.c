@@ -121,9 +121,9 @@ read_redis_environment(struct conf *c)
 	}
 	if (address != NULL && *address != '\0') {
 		conf_redis_clear(&c->redis);
-		if (!conf_host_port(&c->redis, address, strlen(address)))
-			return bad("environment", "REDIS_ADDRESS",
-			    "must be host:port");
+		why = conf_host_port(&c->redis, address, strlen(address));
+		if (why != NULL)
+			return bad("environment", "REDIS_ADDRESS", why);
 	}
 	if (password != NULL && *password != '\0') {
 		conf_wipe(&c->redis.password);

@@ -56,8 +56,8 @@ bool conf_number(const char *s, int base, unsigned low, unsigned high,
 /* redis://[user:password@]host:port[/db] or unix:/path[?db=N]. NULL, or what
  * is wrong with it; what was there before is gone. */
 const char *conf_redis(struct redis_address *r, const char *s);
-/* host[:port], an IPv6 address in brackets: n bytes. */
-bool conf_host_port(struct redis_address *r, const char *s, size_t n);
+/* host[:port], an IPv6 address in brackets: n bytes. NULL, or what is wrong. */
+const char *conf_host_port(struct redis_address *r, const char *s, size_t n);
 /* Frees and wipes. */
 void conf_redis_clear(struct redis_address *r);
 void conf_wipe(char **secret);

@@ -7,6 +7,7 @@
 
 static const char usage[] = "must be redis://[user:password@]host:port[/db]"
     " or unix:/path[?db=N]";
+static const char host_port[] = "must be host:port";
 static const char no_memory[] = "out of memory";
 
 /* RFC 3986, section 2.1; a % that begins no escape stands for itself. NULL, or
@@ -59,7 +60,7 @@ conf_redis_clear(struct redis_address *r)
 	*r = (struct redis_address){ 0 };
 }
 
-bool
+const char *
 conf_host_port(struct redis_address *r, const char *s, size_t n)
 {
 	const char *colon = memrchr(s, ':', n), *end = s + n;
@@ -68,22 +69,22 @@ conf_host_port(struct redis_address *r, const char *s, size_t n)
 
 	if (colon != NULL && memchr(colon, ']', (size_t)(end - colon)) == NULL) {
 		if (end - colon - 1 >= (long)sizeof(text) || colon == end - 1)
-			return false;
+			return host_port;
 		memcpy(text, colon + 1, (size_t)(end - colon - 1));
 		if (!conf_number(text, 10, 1, 65535, &port))
-			return false;
+			return host_port;
 		end = colon;
 	}
 	if (end - s >= 2 && *s == '[' && end[-1] == ']') {
 		s++;
 		end--;
 	} else if (strcspn(s, "[]:") < (size_t)(end - s)) {
-		return false;
+		return host_port;
 	}
 	r->port = (int)port;
 	r->host = end == s ? strdup("127.0.0.1") :
 	    strndup(s, (size_t)(end - s));
-	return r->host != NULL;
+	return r->host == NULL ? no_memory : NULL;
 }
 
 const char *
@@ -130,6 +131,7 @@ conf_redis(struct redis_address *r, const char *s)
 	    !conf_number(slash + 1, 10, 0, 65535, &db))
 		return usage;
 	r->db = (int)db;
-	return conf_host_port(r, s, slash == NULL ? strlen(s) :
-	    (size_t)(slash - s)) ? NULL : usage;
+	why = conf_host_port(r, s, slash == NULL ? strlen(s) :
+	    (size_t)(slash - s));
+	return why == host_port ? usage : why;
 }

@@ -217,7 +217,9 @@ http_read(struct http_request *h, const struct conf *c, struct peer peer,
 	} else if (strcmp(h->type, "health") == 0) {
 		h->kind = HTTP_HEALTH;
 		h->allow = "GET, HEAD, OPTIONS";
-		if (!get)
+		if (get)
+			read_query(h, value(params, "QUERY_STRING"), NULL);
+		else
 			refuse(h, ERR_METHOD, "");
 	} else if (op == NULL) {
 		refuse(h, ERR_TYPE, "");

@@ -122,6 +122,7 @@ for (const path of [`/api/users?accessKey=${ann.accessKey}`, `/api/users?userAcc
   is(code(await ask('GET', path, key)), '400 3 accessKey', `GET ${path.slice(0, 40)} is refused`);
   is(code(await ask('POST', path, { ...key, 'Content-Type': JSON_TYPE }, '{}')), '400 3 accessKey', 'POST as well');
 }
+is(code(await ask('GET', `/api/health?accessKey=${ann.accessKey}`)), '400 3 accessKey', 'so is one beside health');
 is(code(await post('signIn', {}, key)), '200 authorized', 'signIn without a name resumes by the key that came');
 is(code(await post('signIn', { accessKey: ann.accessKey })), '200 authorized', 'in the body as well');
 is(code(await post('signIn', { signIn: { username: 'ann', password: 'correct horse' } }, { Authorization: 'Bearer of-somebody-else' })), '200 authorized', 'a sign-in by password minds no other key');
