@@ -171,10 +171,26 @@ hub_unfollow(struct hub *h, struct member *m)
 		hub_forget(f);
 }
 
-bool
-hub_reads(const struct member *m)
+void
+hub_end(struct member *m, const struct place *at)
 {
-	return m->of != NULL && m->of->state != RING_LIVE;
+	if (m->end == 0 && at->epoch[0] != '\0')
+		m->end = at->seq + 1;
+}
+
+/* Behind a read that was asked for, a live ring has all that is left of it. */
+bool
+hub_had(struct member *m, const struct place *to, bool asked)
+{
+	struct followed *f = m->of;
+
+	if (f == NULL || to->epoch[0] == '\0' || (m->seq >= to->seq &&
+	    strcmp(m->epoch[0] == '\0' ? f->epoch : m->epoch, to->epoch) == 0))
+		return true;
+	if (!asked)
+		ring_read_to(f, to);
+	return asked && f->state == RING_LIVE &&
+	    m->seq >= member_last(m, &f->ring);
 }
 
 void

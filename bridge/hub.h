@@ -23,6 +23,7 @@ struct member {
 	struct session *session;
 	size_t index;            /* in the ring's list of members */
 	uint64_t seq;            /* all up to it was sent */
+	uint64_t end;            /* from there on none is for it; 0: all are */
 	char epoch[EPOCH_MAX];   /* "": the ring's own */
 };
 
@@ -53,8 +54,8 @@ struct hub_handler {
 	void (*on_heard)(void *arg, bool all);
 	/* Some of them cannot be had any more. */
 	void (*on_command_gap)(void *arg);
-	/* Rings are live again, and what they had was sent. */
-	void (*on_live)(void *arg);
+	/* Logs were read, and what they had was sent to whom may get it. */
+	void (*on_read)(void *arg);
 	void *arg;
 };
 
@@ -77,8 +78,13 @@ bool hub_follow(struct hub *h, struct member *m, const struct scope *s,
     const struct place *from);
 /* Ends it. A member that follows nothing is fine. */
 void hub_unfollow(struct hub *h, struct member *m);
-/* Whether what the log has is still being read, so that m may not have had it. */
-bool hub_reads(const struct member *m);
+/* What comes behind a place of its log (epoch "": there was none) is not for m,
+ * nor behind an earlier one for which this was called. */
+void hub_end(struct member *m, const struct place *at);
+/* Whether m was sent all up to a place of its log (epoch "": there was none).
+ * asked: this was called for the place before. The first time, what is not here
+ * yet is read; on_read follows. */
+bool hub_had(struct member *m, const struct place *to, bool asked);
 /* The member was moved to another place in memory. */
 void hub_moved(struct member *m);
 /* Sends the session what it has not had. */

@@ -16,7 +16,8 @@
 bool
 behind_is(const struct member *m)
 {
-	return m->seq + 1 < m->of->ring.first;
+	return m->seq + 1 < m->of->ring.first &&
+	    (m->end == 0 || m->seq + 1 < m->end);
 }
 
 /* From where to read next: the lowest place above the last read, else anew the
@@ -95,6 +96,7 @@ part_done(struct followed *f, uint64_t from, const struct answer *a)
 	f->behind_seq = part.last;
 	f->behind_next = uv_now(f->hub->loop) + PAUSE;
 	hand_out(f, &part, p.first > from + 1);
+	f->hub->read = true;
 	ring_clear(&part);
 	if (good)
 		behind_read(f);

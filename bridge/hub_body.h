@@ -54,7 +54,7 @@ struct hub {
 	void *tree;               /* of struct followed, by scope */
 	struct rings rings;
 	struct followed *dirty;
-	bool live;                /* rings went live in this turn */
+	bool read;                /* a log was, in this turn */
 	uv_check_t turn_end;
 	uv_timer_t retry, behind;
 	struct buf channel;       /* scratch: a pub/sub channel's name */
@@ -113,6 +113,8 @@ bool read_take(const struct followed *f, const struct answer *a,
 /* What m has not had of the log before first is gone. */
 void read_missed(struct followed *f, struct member *m, uint64_t first);
 
+/* Has the log read up to a place that came by another way, unless it is here. */
+void ring_read_to(struct followed *f, const struct place *to);
 /* What feed is to call. */
 struct feed_handler hub_feed_handler(struct hub *h);
 /* Reads on from the ring's end; a ring that has no place yet, from where its
@@ -127,6 +129,8 @@ void hub_on_retry(uv_timer_t *t);
 /* The ring has news behind the seq from: it goes out at the end of the turn. */
 void ring_set_dirty(struct followed *f, uint64_t from);
 void hub_turn_end(uv_check_t *handle);
+/* The seq of the last of r that is for m. */
+uint64_t member_last(const struct member *m, const struct ring *r);
 /* Sends m, which may be sent something now, what it has not had of r: its ring,
  * or a part of the log from behind that, which must reach its place. */
 void hub_send_part(struct hub *h, struct member *m, const struct ring *r);

@@ -236,7 +236,7 @@ read_done(struct followed *f, const struct answer *a)
 		return;
 	}
 	ring_set_state(f, RING_LIVE);
-	f->hub->live = true;
+	f->hub->read = true;
 	if (ring_is_own(f)) {
 		handled(f, span_of(f->epoch), f->ring.last);
 		f->hub->handler.on_heard(f->hub->handler.arg, true);
@@ -325,7 +325,7 @@ on_subscribed(void *arg, struct span channel)
 	if (f == NULL || f->nmembers == 0)
 		return;
 	if (f->reading)
-		forget_reads(f); /* hub_own_read; from before */
+		forget_reads(f); /* ring_read_to; from before */
 	ring_read(f);
 }
 
@@ -342,14 +342,21 @@ want(struct followed *f, struct span epoch, uint64_t seq)
 
 /* Not only where it is subscribed: a read needs no subscription. */
 void
-hub_own_read(struct hub *h, const struct place *to)
+ring_read_to(struct followed *f, const struct place *to)
 {
-	struct followed *f = h->own.of;
-
+	if (f->state == RING_LIVE && f->ring.last >= to->seq &&
+	    strcmp(f->epoch, to->epoch) == 0)
+		return;
 	if (f->state == RING_LIVE || f->state == RING_SUBSCRIBING)
 		ring_read(f);
 	else
 		want(f, span_of(to->epoch), to->seq);
+}
+
+void
+hub_own_read(struct hub *h, const struct place *to)
+{
+	ring_read_to(h->own.of, to);
 }
 
 static void

@@ -18,6 +18,12 @@ ring_set_dirty(struct followed *f, uint64_t from)
 	f->hub->dirty = f;
 }
 
+uint64_t
+member_last(const struct member *m, const struct ring *r)
+{
+	return m->end != 0 && m->end <= r->last ? m->end - 1 : r->last;
+}
+
 /* Whether a notice goes to m however many there are: its own user's. */
 static bool
 always(const struct ring_frame *e, const struct thin *t)
@@ -80,7 +86,7 @@ gather(struct hub *h, struct member *m, const struct ring *r, struct buf *out)
 		gather_own(h, m, r, out);
 		return;
 	}
-	to = ring_copy_most(r, m->seq, SEND_MOST, out);
+	to = ring_copy_most(r, m->seq, member_last(m, r), SEND_MOST, out);
 	if (!passes(h, m, r, to)) {
 		out->n = before;
 		gather_always(h, m, r, to, out);
@@ -110,8 +116,8 @@ hub_send_part(struct hub *h, struct member *m, const struct ring *r)
 static bool
 has_news(const struct member *m)
 {
-	return m->of->state == RING_LIVE && m->seq < m->of->ring.last &&
-	    !behind_is(m);
+	return m->of->state == RING_LIVE &&
+	    m->seq < member_last(m, &m->of->ring) && !behind_is(m);
 }
 
 /* One send. Whether there is more. */
@@ -177,14 +183,15 @@ fan_out(struct hub *h, struct followed *f, struct buf *shared)
 	buf_reset(shared);
 	if (alone)
 		alone = f->dirty_from + 1 >= f->ring.first &&
-		    ring_copy_most(&f->ring, f->dirty_from, SEND_MOST, shared) ==
-		    f->ring.last;
+		    ring_copy_most(&f->ring, f->dirty_from, f->ring.last,
+		    SEND_MOST, shared) == f->ring.last;
 	for (size_t i = 0; i < f->nmembers; i++) {
 		struct member *m = f->members[i];
 
 		if (m->seq >= f->ring.last)
 			continue;
-		if (alone && !shared->oom && m->seq == f->dirty_from) {
+		if (alone && !shared->oom && m->seq == f->dirty_from &&
+		    m->end == 0) {
 			if (!h->handler.ready(m->session))
 				continue;
 			send_shared(h, m, shared);
@@ -208,9 +215,9 @@ hub_turn_end(uv_check_t *handle)
 			fan_out(h, f, &shared);
 	}
 	buf_clear(&shared);
-	if (h->live) {
-		h->live = false;
-		h->handler.on_live(h->handler.arg);
+	if (h->read) {
+		h->read = false;
+		h->handler.on_read(h->handler.arg);
 	}
 	/* Now, for what came in this turn has been sent. */
 	rings_trim(&h->rings);

@@ -153,10 +153,10 @@ ring_at(const struct ring *r, uint64_t seq)
 }
 
 uint64_t
-ring_copy_most(const struct ring *r, uint64_t seq, size_t most,
+ring_copy_most(const struct ring *r, uint64_t seq, uint64_t last, size_t most,
     struct buf *out)
 {
-	while (seq < r->last && out->n < most) {
+	while (seq < last && out->n < most) {
 		seq++;
 		buf_add(out, slot(r, seq)->bytes, slot(r, seq)->n);
 	}

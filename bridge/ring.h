@@ -45,10 +45,11 @@ void ring_reset(struct ring *r, uint64_t last);
 bool ring_add(struct ring *r, struct span text);
 /* The frame of seq, which must be in first..last. */
 const struct ring_frame *ring_at(const struct ring *r, uint64_t seq);
-/* Appends frames after seq, which the ring must reach, until out holds most
- * bytes or a frame more. Returns the seq of the last one, or seq. */
-uint64_t ring_copy_most(const struct ring *r, uint64_t seq, size_t most,
-    struct buf *out);
+/* Appends frames after seq, which the ring must reach, up to last, which it has,
+ * until out holds most bytes or a frame more. Returns the seq of the last one, or
+ * seq. */
+uint64_t ring_copy_most(const struct ring *r, uint64_t seq, uint64_t last,
+    size_t most, struct buf *out);
 /* Empties it and frees its memory. */
 void ring_clear(struct ring *r);
 /* Drops the oldest events of the rings that come first until all have no more

@@ -56,6 +56,7 @@ session_adopt(struct session *s)
 
 	if ((s->state != SESSION_SIGNED_IN &&
 	    (s->state != SESSION_OPEN || s->used)) || s->busy ||
+	    s->commands != NULL ||
 	    s->generation == presence_generation(p) || !presence_counts(p))
 		return;
 	s->generation = presence_generation(p);
@@ -90,13 +91,13 @@ on_command(void *arg, struct span text)
 static void
 on_heard_commands(void *arg, bool all)
 {
-	session_answers_heard(arg, all);
+	session_order_heard(arg, all);
 }
 
 static void
-on_live(void *arg)
+on_read(void *arg)
 {
-	session_answers_due(arg);
+	session_order_due(arg);
 }
 
 /* What they would have changed is not known: all are counted anew, and closed
@@ -181,7 +182,7 @@ sessions_hub_handler(struct sessions *t)
 {
 	return (struct hub_handler){ session_send, session_ready, session_skips, thin,
 		session_too_slow, session_keys, members, on_probe, on_command,
-		on_heard_commands, on_command_gap, on_live, t };
+		on_heard_commands, on_command_gap, on_read, t };
 }
 
 struct sessions *

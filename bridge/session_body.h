@@ -36,6 +36,7 @@ struct waiting {
 };
 
 struct ticket; /* one on its way */
+struct command;
 struct command_kept;
 struct answer_kept;
 
@@ -67,8 +68,11 @@ struct session {
 	bool busy;                      /* a request is running, or it is not
 					 * ready yet */
 	bool key_moved;                 /* since that began, to a new key */
-	struct answer_kept *answer;     /* it waits for commands */
-	struct command_kept *commands, **last_command; /* for the answer */
+	struct answer_kept *answer;     /* these wait for their turn */
+	struct command_kept *commands, **last_command;
+	size_t ncommands;
+	struct session *waits_next, **waits_link; /* NULL: none does */
+	uint64_t waits_until;           /* ms */
 	bool running;                   /* session_run_next is on the stack */
 	bool paused;
 	bool pinged;
@@ -94,7 +98,7 @@ struct sessions {
 	size_t count;
 	struct addresses addresses;     /* how many each has */
 	struct ticket *tickets;
-	struct answer_kept *answers;
+	struct session *waiting;        /* for the turn of what is kept */
 	struct session *held;           /* nothing is read from them */
 	struct line blocked, leaving;   /* of those who are CLOSING */
 	bool making_room;               /* among these two */
@@ -226,30 +230,30 @@ void session_slow_tick(struct sessions *t, uint64_t now);
 
 /* ---- session_commands.c ---- */
 
-/* Carries out a command of this bridge's own log, or has it kept. */
+/* Carries out a command of this bridge's own log in its turn. */
 void session_command(struct sessions *t, struct span text);
-/* Carries out one that is for s, if it is for s as it is. */
-void session_carry_out(struct session *s, struct span text);
+/* Whether it is for s as s is. */
+bool session_fits(const struct session *s, const struct command *c);
+/* Carries out one whose turn has come, if it is. */
+void session_carry_out(struct session *s, const struct command *c);
 
 /* ---- session_order.c ---- */
 
-/* Whether that command, the seq'th, is kept: a request of s is on its way, which
- * may have come before it. */
-bool session_keep_command(struct session *s, struct span text, uint64_t seq);
-/* Carries out those kept up to seq. */
-void session_commands_kept(struct session *s, uint64_t seq);
-/* Carries out the commands kept that came before this outcome. True: others did
- * that are yet to be heard of; session_answered follows behind them, or, when
- * that takes more than operation_timeout, with error 20. */
+/* Carries out the command, the seq'th, which it takes over, in its turn. */
+void session_order_command(struct session *s, struct command *c, uint64_t seq);
+/* Carries out the commands kept that came before this outcome. True: it is kept,
+ * and session_answered follows in its turn, or, where what came before it is not
+ * heard of within operation_timeout, with error 20. */
 bool session_keep_answer(struct session *s, const struct outcome *o,
     unsigned generation);
 /* More commands were heard of (hub_handler.on_heard): what waited for them goes
  * on. all: whatever it waits for. */
-void session_answers_heard(struct sessions *t, bool all);
-/* Rings are live again (hub_handler.on_live): what waited for them goes on. */
-void session_answers_due(struct sessions *t);
-/* Gives up an answer that is kept for too long, or goes on with one that waits
- * for a ring only. now in ms. */
+void session_order_heard(struct sessions *t, bool all);
+/* Logs were read (hub_handler.on_read): what waited for them goes on. */
+void session_order_due(struct sessions *t);
+/* What is kept goes on as far as it can. */
+void session_order_go_on(struct session *s);
+/* Gives up what waits for too long. now in ms. */
 void session_order_tick(struct session *s, uint64_t now);
 /* Forgets all that is kept. */
 void session_order_clear(struct session *s);

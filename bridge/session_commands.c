@@ -8,8 +8,8 @@
 
 /* Commands are for the session as it was when they were given: nobody's, or
  * that user's. */
-static bool
-fits(const struct session *s, const struct command *c)
+bool
+session_fits(const struct session *s, const struct command *c)
 {
 	if (c->attach)
 		return s->state == SESSION_OPEN;
@@ -32,35 +32,32 @@ apply(struct session *s, const struct command *c)
 		presence_gone(t->presence, s->uuid, 0);
 	}
 	s->generation = 0;
-	session_adopt(s);
 	if (s->state != SESSION_CLOSING)
 		hub_catch_up(t->hub, s);
 }
 
 void
-session_carry_out(struct session *s, struct span text)
+session_carry_out(struct session *s, const struct command *c)
 {
-	struct command c;
-
-	if (!command_read(&c, text))
-		log_error("a command is none");
-	else if (fits(s, &c))
-		apply(s, &c);
-	command_clear(&c);
+	if (session_fits(s, c))
+		apply(s, c);
+	session_adopt(s);
 }
 
 void
 session_command(struct sessions *t, struct span text)
 {
-	char uuid[UUID_LEN + 1];
 	struct session *s;
+	struct command c;
 
-	if (!command_session(text, uuid)) {
+	if (!command_read(&c, text)) {
 		log_error("a command is none");
+		command_clear(&c);
 		return;
 	}
-	s = session_find_uuid(t, uuid);
-	if (s != NULL && !session_keep_command(s, text,
-	    hub_handled(t->hub)->seq))
-		session_carry_out(s, text);
+	s = session_find_uuid(t, c.session);
+	if (s == NULL || s->state == SESSION_CLOSING)
+		command_clear(&c);
+	else
+		session_order_command(s, &c, hub_handled(t->hub)->seq);
 }

@@ -11,38 +11,74 @@
  * An error says so as well where a command may have caused it: the request ran
  * with a key that was the session's no more. It then runs again with the new one.
  *
- * An answer to channelLeave also waits while the channel's log is still being
- * read: what was said there before has yet to come.
+ * Either may leave a channel, and says up to where the channel's logs went then.
+ * It is kept, and so is all behind it, until the session was sent them up to
+ * there: a log may yet have to be read, and a socket to drain.
  *
- * Only that session waits. Where nobody acts on WebSockets over HTTP there are
- * no commands, and nothing is kept. */
+ * Who was kept waiting for operation_timeout, and not by his own socket, waits no
+ * more: for commands with error 20; for a log, or with too many commands, with
+ * 4008, and resumes by cursor.
+ *
+ * Only that session waits. Where nobody acts on WebSockets over HTTP or leaves
+ * channels, nothing is kept. */
 #include "session_body.h"
 
 #include <stdlib.h>
 
 #include "clock.h"
+#include "command.h"
 
-/* A command that waits for an answer. As many as its user may ask for over HTTP
- * (request_rate) within operation_timeout. */
+#define COMMANDS_MOST 1000 /* that wait for their turn; request_rate gives less */
+
+/* A command until its turn has come. */
 struct command_kept {
 	struct command_kept *next;
 	uint64_t seq;
-	size_t n;
-	char text[];
+	struct command command;
+	bool asked; /* see owes */
 };
 
-/* An answer that waits for commands. */
+/* An answer until its turn has come. */
 struct answer_kept {
-	struct answer_kept *next, **link; /* of all of the table */
-	struct session *session;
 	struct outcome outcome; /* of these: */
 	struct buf reply, own;
 	char id[LIMIT_ID];
 	struct effect effect;
 	unsigned generation; /* see session_answered */
-	bool heard;          /* of all commands that it waits for */
-	uint64_t until;      /* ms; then it counts as not answered */
+	bool heard;          /* of all commands that came before it */
+	bool asked;          /* see owes */
 };
+
+/* ---- the sessions of which something is kept ---- */
+
+static void
+begin_waiting(struct session *s)
+{
+	struct sessions *t = s->table;
+
+	s->waits_until = clock_ms() + t->conf->operation_timeout;
+	if (s->waits_link != NULL)
+		return;
+	s->waits_next = t->waiting;
+	s->waits_link = &t->waiting;
+	if (s->waits_next != NULL)
+		s->waits_next->waits_link = &s->waits_next;
+	t->waiting = s;
+}
+
+/* Unless something still is. */
+static void
+end_waiting(struct session *s)
+{
+	if (s->answer != NULL || s->commands != NULL || s->waits_link == NULL)
+		return;
+	*s->waits_link = s->waits_next;
+	if (s->waits_next != NULL)
+		s->waits_next->waits_link = s->waits_link;
+	s->waits_link = NULL;
+}
+
+/* ---- what comes first ---- */
 
 /* Whether all commands that came before the answer were handed over. */
 static bool
@@ -54,69 +90,109 @@ heard(const struct sessions *t, const struct place *commands)
 	    strcmp(commands->epoch, p->epoch) == 0);
 }
 
-/* Whether it leaves a channel of which it may not have had all. */
-static bool
-leaves_early(const struct session *s, const struct effect *e)
+/* What is said behind the leave is not for the session, which may yet be sent
+ * what was said before. */
+static void
+end_channel(struct session *s, const struct effect *e)
 {
 	size_t i = session_channel_index(s, &e->channel);
 
-	return e->kind == EFFECT_LEFT && i < s->nchannels &&
-	    hub_reads(&s->logs[i * CHANNEL_LOGS]);
+	for (size_t k = 0; e->kind == EFFECT_LEFT && i < s->nchannels &&
+	    k < CHANNEL_LOGS; k++)
+		hub_end(&s->logs[i * CHANNEL_LOGS + k], &e->places[k]);
 }
 
-bool
-session_keep_command(struct session *s, struct span text, uint64_t seq)
+static bool
+had(const struct session *s, size_t channel, const struct effect *e, bool asked)
 {
-	struct command_kept *c;
+	bool all = true;
 
-	if (!s->busy || (s->answer != NULL &&
-	    (!s->answer->heard || seq <= s->answer->effect.commands.seq)))
-		return false;
-	c = malloc(sizeof(*c) + text.n);
-	if (c == NULL) {
-		session_close(s, WS_FULL, "out of memory");
-		return true;
-	}
-	c->next = NULL;
-	c->seq = seq;
-	c->n = text.n;
-	memcpy(c->text, text.p, text.n);
-	*s->last_command = c;
-	s->last_command = &c->next;
-	return true;
+	for (size_t k = 0; k < CHANNEL_LOGS; k++)
+		all = hub_had(&s->logs[channel * CHANNEL_LOGS + k],
+		    &e->places[k], asked) && all;
+	return all;
 }
 
-void
-session_commands_kept(struct session *s, uint64_t seq)
+/* Whether it leaves a channel of which the session is yet to be sent something.
+ * What is not here is asked for, once. */
+static bool
+owes(struct session *s, const struct effect *e, bool *asked)
+{
+	size_t i;
+
+	if (e->kind != EFFECT_LEFT || s->state == SESSION_CLOSING)
+		return false;
+	end_channel(s, e);
+	i = session_channel_index(s, &e->channel);
+	if (i == s->nchannels || had(s, i, e, *asked))
+		return false;
+	*asked = true;
+	hub_catch_up(s->table->hub, s);
+	return s->state != SESSION_CLOSING && !had(s, i, e, true);
+}
+
+/* Carries out the commands kept up to seq; false: not all of them yet. */
+static bool
+carry_out(struct session *s, uint64_t seq)
 {
 	struct command_kept *c;
 
 	while ((c = s->commands) != NULL && c->seq <= seq) {
+		if (session_fits(s, &c->command) &&
+		    owes(s, &c->command.effect, &c->asked))
+			return false;
 		s->commands = c->next;
 		if (s->commands == NULL)
 			s->last_command = &s->commands;
-		session_carry_out(s, (struct span){ c->text, c->n });
+		s->ncommands--;
+		session_carry_out(s, &c->command);
+		command_clear(&c->command);
 		free(c);
 	}
+	return true;
 }
 
-/* Its session waits for it no more. */
-static void
-answer_take(struct answer_kept *a)
+/* Up to where commands that are here came before an answer: all, while not even
+ * those were heard of. */
+static uint64_t
+before(bool all_heard, const struct effect *answer)
 {
-	*a->link = a->next;
-	if (a->next != NULL)
-		a->next->link = a->link;
-	a->session->answer = NULL;
+	return all_heard ? answer->commands.seq : UINT64_MAX;
 }
 
-static void
-answer_free(struct answer_kept *a)
+/* ---- commands ---- */
+
+static bool
+add_command(struct session *s, const struct command *command, uint64_t seq)
 {
-	buf_clear(&a->reply);
-	buf_clear(&a->own);
-	free(a);
+	struct command_kept *c = s->ncommands < COMMANDS_MOST ?
+	    malloc(sizeof(*c)) : NULL;
+
+	if (c == NULL)
+		return false;
+	*c = (struct command_kept){ NULL, seq, *command, false };
+	*s->last_command = c;
+	s->last_command = &c->next;
+	s->ncommands++;
+	return true;
 }
+
+void
+session_order_command(struct session *s, struct command *c, uint64_t seq)
+{
+	if (!add_command(s, c, seq)) {
+		command_clear(c);
+		session_too_slow(s);
+		return;
+	}
+	if (session_fits(s, c))
+		end_channel(s, &c->effect);
+	if (s->waits_link == NULL)
+		begin_waiting(s);
+	session_order_go_on(s);
+}
+
+/* ---- answers ---- */
 
 /* NULL without memory. */
 static struct answer_kept *
@@ -128,10 +204,6 @@ answer_new(const struct outcome *o)
 		return NULL;
 	buf_span(&a->reply, o->reply);
 	buf_span(&a->own, o->own);
-	if (a->reply.oom || a->own.oom) {
-		answer_free(a);
-		return NULL;
-	}
 	a->effect = *o->effect;
 	a->outcome = *o;
 	a->outcome.reply = buf_peek(&a->reply);
@@ -144,79 +216,20 @@ answer_new(const struct outcome *o)
 	return a;
 }
 
-bool
-session_keep_answer(struct session *s, const struct outcome *o,
-    unsigned generation)
-{
-	struct sessions *t = s->table;
-	bool all = heard(t, &o->effect->commands);
-	struct answer_kept *a;
-
-	session_commands_kept(s, o->effect->commands.seq);
-	if (s->state == SESSION_CLOSING || (all && !leaves_early(s, o->effect)))
-		return false;
-	a = answer_new(o);
-	if (a == NULL) {
-		session_close(s, WS_FULL, "out of memory");
-		return false;
-	}
-	a->generation = generation;
-	a->heard = all;
-	a->until = clock_ms() + t->conf->operation_timeout;
-	a->session = s;
-	a->next = t->answers;
-	a->link = &t->answers;
-	if (a->next != NULL)
-		a->next->link = &a->next;
-	t->answers = a;
-	s->answer = a;
-	if (!all)
-		hub_own_read(t->hub, &a->effect.commands);
-	return true;
-}
-
-/* The next that has nothing to wait for any more. */
-static struct answer_kept *
-find_due(struct sessions *t)
-{
-	struct answer_kept *a = t->answers;
-
-	while (a != NULL && (!a->heard || leaves_early(a->session, &a->effect)))
-		a = a->next;
-	return a;
-}
-
 static void
-go_on(struct answer_kept *a)
+answer_free(struct answer_kept *a)
 {
-	answer_take(a);
-	session_answered(a->session, &a->outcome, a->generation);
-	answer_free(a);
-}
-
-void
-session_answers_due(struct sessions *t)
-{
-	struct answer_kept *a;
-
-	while ((a = find_due(t)) != NULL)
-		go_on(a);
-}
-
-void
-session_answers_heard(struct sessions *t, bool all)
-{
-	for (struct answer_kept *a = t->answers; a != NULL; a = a->next)
-		a->heard |= all || heard(t, &a->effect.commands);
-	session_answers_due(t);
+	buf_clear(&a->reply);
+	buf_clear(&a->own);
+	free(a);
 }
 
 /* Its effect counts as one that is not known: in Redis the session is made what
  * the bridge knows. */
 static void
-give_up(struct answer_kept *a)
+give_up(struct session *s)
 {
-	struct session *s = a->session;
+	struct answer_kept *a = s->answer;
 	struct effect none = { .kind = EFFECT_NONE };
 	struct outcome o = { .error = ERR_STORAGE, .effect = &none };
 	struct buf text = { 0 };
@@ -225,21 +238,98 @@ give_up(struct answer_kept *a)
 	o.reply = buf_peek(&text);
 	session_missed(s->table, s->uuid, &a->effect);
 	s->generation = 0;
-	answer_take(a);
+	s->answer = NULL;
 	answer_free(a);
 	session_answered(s, &o, 0);
 	buf_clear(&text);
 }
 
+bool
+session_keep_answer(struct session *s, const struct outcome *o,
+    unsigned generation)
+{
+	const struct place *commands = &o->effect->commands;
+	struct sessions *t = s->table;
+	bool all = heard(t, commands), asked = false;
+	struct answer_kept *a;
+
+	if ((carry_out(s, before(all, o->effect)) && all &&
+	    !owes(s, o->effect, &asked)) || s->state == SESSION_CLOSING) {
+		end_waiting(s);
+		return false;
+	}
+	a = answer_new(o);
+	if (a == NULL || a->reply.oom || a->own.oom) {
+		if (a != NULL)
+			answer_free(a);
+		session_close(s, WS_FULL, "out of memory");
+		return false;
+	}
+	a->generation = generation;
+	a->heard = all;
+	a->asked = asked;
+	s->answer = a;
+	begin_waiting(s);
+	if (!all)
+		hub_own_read(t->hub, commands);
+	return true;
+}
+
+/* ---- both ---- */
+
+void
+session_order_go_on(struct session *s)
+{
+	struct answer_kept *a = s->answer;
+
+	if (a == NULL) {
+		/* A request on its way may have come before them. */
+		if (!s->busy)
+			carry_out(s, UINT64_MAX);
+	} else if (carry_out(s, before(a->heard, &a->effect)) && a->heard &&
+	    !owes(s, &a->effect, &a->asked)) {
+		s->answer = NULL;
+		session_answered(s, &a->outcome, a->generation);
+		answer_free(a);
+	}
+	end_waiting(s);
+}
+
+void
+session_order_due(struct sessions *t)
+{
+	struct session *next;
+
+	for (struct session *s = t->waiting; s != NULL; s = next) {
+		next = s->waits_next;
+		session_order_go_on(s);
+	}
+}
+
+void
+session_order_heard(struct sessions *t, bool all)
+{
+	for (struct session *s = t->waiting; s != NULL; s = s->waits_next)
+		if (s->answer != NULL)
+			s->answer->heard |= all ||
+			    heard(t, &s->answer->effect.commands);
+	session_order_due(t);
+}
+
 void
 session_order_tick(struct session *s, uint64_t now)
 {
-	if (s->answer == NULL || now < s->answer->until)
+	if (s->waits_link == NULL)
 		return;
-	if (s->answer->heard)
-		go_on(s->answer);
+	/* Its socket, or a request on its way, has a time of its own. */
+	if (!session_ready(s) || (s->busy && s->answer == NULL))
+		s->waits_until = now + s->table->conf->operation_timeout;
+	else if (now < s->waits_until)
+		return;
+	else if (s->answer != NULL && !s->answer->heard)
+		give_up(s);
 	else
-		give_up(s->answer);
+		session_too_slow(s);
 }
 
 void
@@ -248,15 +338,15 @@ session_order_clear(struct session *s)
 	struct command_kept *c;
 
 	if (s->answer != NULL) {
-		struct answer_kept *a = s->answer;
-
-		session_missed(s->table, s->uuid, &a->effect);
-		answer_take(a);
-		answer_free(a);
+		session_missed(s->table, s->uuid, &s->answer->effect);
+		answer_free(s->answer);
+		s->answer = NULL;
 	}
 	while ((c = s->commands) != NULL) {
 		s->commands = c->next;
+		command_clear(&c->command);
 		free(c);
 	}
 	s->last_command = &s->commands;
+	end_waiting(s);
 }

@@ -116,8 +116,6 @@ session_answered(struct session *s, const struct outcome *o,
 		start(s);
 		return;
 	}
-	if (e->kind == EFFECT_LEFT) /* it has had all that came before */
-		hub_catch_up(s->table->hub, s);
 	s->busy = false;
 	s->running_bytes = 0;
 	free(s->asked);
@@ -131,7 +129,7 @@ session_answered(struct session *s, const struct outcome *o,
 	session_apply(s, e);
 	if (e->kind == EFFECT_SIGNED_IN)
 		s->generation = generation;
-	session_commands_kept(s, UINT64_MAX);
+	session_order_go_on(s);
 	session_adopt(s);
 	if (s->state != SESSION_CLOSING)
 		hub_catch_up(s->table->hub, s);

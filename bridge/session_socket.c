@@ -139,6 +139,7 @@ on_drained(void *session)
 	if (s->state == SESSION_CLOSING)
 		return;
 	hub_catch_up(s->table->hub, s);
+	session_order_go_on(s);
 	session_run_next(s);
 }
 

@@ -63,9 +63,8 @@ read_join(struct command *c, const struct span *v, size_t n)
 static bool
 read_leave(struct command *c, const struct span *v, size_t n)
 {
-	c->effect.kind = EFFECT_LEFT;
-	return n == 2 && uuid_read(v[0], c->effect.user) &&
-	    read_channel(&c->effect, v[1]);
+	return n == 6 && uuid_read(v[0], c->effect.user) &&
+	    read_channel(&c->effect, v[1]) && op_read_left(v + 2, &c->effect);
 }
 
 static bool
@@ -101,14 +100,6 @@ static const struct {
 	{ "out", read_out },
 	{ "key", read_key },
 };
-
-bool
-command_session(struct span text, char session[UUID_LEN + 1])
-{
-	struct span v[WORDS_MAX];
-
-	return split(text, v) >= 2 && uuid_read(v[1], session);
-}
 
 bool
 command_read(struct command *c, struct span text)

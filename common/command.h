@@ -5,7 +5,7 @@
  *   attach SESSION KEY-HASH and what a grant gives (op_authorized)
  *   join   SESSION USER CHANNEL EPOCH SEQ EPOCH SEQ   messages, notices
  *          OWN                                        sys frame, or empty
- *   leave  SESSION USER CHANNEL
+ *   leave  SESSION USER CHANNEL EPOCH SEQ EPOCH SEQ   up to where these went
  *   out    SESSION USER
  *   key    SESSION USER KEY-HASH MS                   how long it lives
  */
@@ -23,8 +23,6 @@ struct command {
 	struct buf reply, own; /* frames for the session; may be empty */
 };
 
-/* Whose it is; false when it is no command. */
-bool command_session(struct span text, char session[UUID_LEN + 1]);
 /* Reads text into c; false when it is no command. Clear c either way. */
 bool command_read(struct command *c, struct span text);
 void command_clear(struct command *c);

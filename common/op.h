@@ -52,7 +52,7 @@ enum effect_kind {
 	EFFECT_SIGNED_OUT,
 	EFFECT_KEY,         /* user, key_hash, key_left */
 	EFFECT_JOINED,      /* user, channel; places: messages, notices */
-	EFFECT_LEFT,        /* channel */
+	EFFECT_LEFT,        /* channel; places: up to where its logs went */
 	EFFECT_SENT         /* channel; frame is the stored one */
 };
 
@@ -175,6 +175,10 @@ bool op_reply_user(struct request *q, struct span member, bool online);
 bool op_reply_messages(struct request *q, const struct span *frames, size_t n);
 /* Reads a place out of two words of an answer; false when they are none. */
 bool op_read_place(struct span epoch, struct span seq, struct place *out);
+/* Reads up to where the logs of a channel that is left went: epoch and seq of
+ * messages and of notices; epoch "" where there is none. False when they are
+ * nonsense. */
+bool op_read_left(const struct span v[4], struct effect *e);
 /* Reads what a grant gives behind its OK: user, name in JSON, end of the key
  * (ms), created, places of sys and of the user's log, the own sys frame ("": to
  * be made, "-": it follows with the others), ms that the key lives, recovered.

@@ -85,8 +85,8 @@ async function attached() {
   await c.ask({ type: 'channelJoin', channelJoin: { channel: 'mark' } });
   return c;
 }
-const http = async (type, c, channel) => {
-  const r = await post(url, type, { sessionUUID: c.uuid, accessKey: c.key, ...(channel && { [type]: { channel } }) });
+const http = async (type, c, channel, message) => {
+  const r = await post(url, type, { sessionUUID: c.uuid, accessKey: c.key, ...(channel && { [type]: { channel, message } }) });
   if (r.status !== 200) throw new Error(`${type}: ${JSON.stringify(r)}`);
 };
 const say = (channel, message) => post(url, 'channelMessage', { accessKey: speaker.accessKey, channelMessage: { channel, message } });
@@ -356,4 +356,89 @@ for (let n = 0; n < 50; n += 1) {
   own += brief.frames.slice(0, left).filter((f) => f.channelMessage?.Message === channel).length;
 }
 is(own, 50, 'join, message and leave at once: the own copy comes, before the leave');
+// So it does where it is left over HTTP, and where it comes by the slower of the
+// two connections.
+const leaver = await attached();
+/** What it had of a channel when it has left that, and whether it has. */
+async function had(channel, ...messages) {
+  const id = `left ${channel}`;
+  leaver.send({ type: 'channelLeave', id, channelLeave: { channel: 'none' } });
+  await until('what comes behind', () => leaver.frames.some((f) => f.id === id));
+  const before = leaver.frames.slice(0, leaver.frames.findIndex((f) => f.id === `leave ${channel}` || f.id === id));
+  return `${messages.map((m) => before.filter((f) => f.channelMessage?.Message === m).length)} ${await follows(leaver, channel)}`;
+}
+/** Its join is heard of, and what the channel had is being read. */
+async function joining(session, channel) {
+  between.hold('store');
+  await http('channelJoin', session, channel);
+  const epoch = await cli('HGET', `palaver:{c:${channel}}:m`, 'e');
+  await until('the read', () => between.holds(epoch));
+}
+
+await rounds('1,1 0 false', 'channelLeave by HTTP while the log is read', async (channel) => {
+  await joining(leaver, channel);
+  await say(channel, channel);
+  await http('channelMessage', leaver, channel, `own ${channel}`);
+  await http('channelLeave', leaver, channel);
+  await heard();
+  between.release();
+  return had(channel, channel, `own ${channel}`);
+});
+
+await rounds('1 1 true, 1', 'and what comes behind it comes true behind it', async (channel) => {
+  await joining(leaver, channel);
+  await say(channel, channel);
+  await http('channelLeave', leaver, channel);
+  await http('channelJoin', leaver, channel);
+  await say(channel, `again ${channel}`);
+  await heard();
+  between.release();
+  return `${await had(channel, channel)}, ${got(leaver, `again ${channel}`)}`;
+});
+
+await rounds('1 0 false', 'channelLeave by HTTP that is heard of before what was said', async (channel, drop) => {
+  await leaver.ask({ type: 'channelJoin', channelJoin: { channel } });
+  await live(leaver, channel);
+  between.hold('feed');
+  await say(channel, channel);
+  await http('channelLeave', leaver, channel);
+  await leaver.ask({ type: 'channelLeave', channelLeave: { channel: 'none' } });
+  between.release(drop);
+  return had(channel, channel);
+});
+
+await rounds('1 0 false', 'channelLeave on the WebSocket, whose answer comes before what was said', async (channel, drop) => {
+  await leaver.ask({ type: 'channelJoin', channelJoin: { channel } });
+  await live(leaver, channel);
+  between.hold('feed');
+  await say(channel, channel);
+  await leaver.ask({ type: 'channelLeave', id: `leave ${channel}`, channelLeave: { channel } });
+  between.release(drop);
+  return had(channel, channel);
+});
+
+// Who does not read has it when he reads on; more than the ring has as well.
+for (const most of [60, 600]) {
+  const channel = `slow${most}`;
+  await leaver.ask({ type: 'channelJoin', channelJoin: { channel } });
+  await live(leaver, channel);
+  leaver.ws._socket.pause();
+  for (let n = 0; n < most; n += 1) await say(channel, `${n} ${'x'.repeat(4000)}`);
+  await http('channelLeave', leaver, channel);
+  await heard();
+  await say(channel, 'behind the leave');
+  await heard();
+  leaver.ws._socket.resume();
+  await had(channel);
+  const came = leaver.frames.filter((f) => f.channelMessage?.channel === channel).map((f) => parseInt(f.channelMessage.Message, 10)).slice(1);
+  is(`${came.findIndex((k, n) => k !== n)} ${came.length}`, `-1 ${most}`, `who does not read and leaves by HTTP has had all of ${most} that were said before, and no more`);
+  is(await follows(leaver, channel), '0 false', 'and then has left');
+}
+// What cannot be had in time is not passed over.
+const stuck = await attached();
+await joining(stuck, 'stuck');
+await http('channelLeave', stuck, 'stuck');
+await until('the end', () => stuck.code, 8000).catch(() => {});
+is(stuck.code, 4008, 'who waits for a log in vain before a leave is closed with 4008');
+between.release();
 await end('b1', 'responder');

@@ -55,9 +55,14 @@ test_commands(void)
 	ok(reads("join\n" S "\n" ANN "\nc:a\ne\n3\nf\n4\n\n" CURSOR) &&
 	    c.effect.kind == EFFECT_JOINED && c.own.n == 0,
 	    "join of which all are told");
-	ok(reads("leave\n" S "\n" ANN "\ng\n" CURSOR) &&
+	ok(reads("leave\n" S "\n" ANN "\ng\ne\n3\nf\n4\n" CURSOR) &&
 	    c.effect.kind == EFFECT_LEFT &&
-	    strcmp(c.effect.channel.text, "g") == 0, "leave");
+	    strcmp(c.effect.channel.text, "g") == 0 &&
+	    strcmp(c.effect.places[0].epoch, "e") == 0 &&
+	    c.effect.places[0].seq == 3 && c.effect.places[1].seq == 4,
+	    "leave");
+	ok(reads("leave\n" S "\n" ANN "\ng\n\n0\n\n0\n" CURSOR) &&
+	    c.effect.places[0].epoch[0] == '\0', "of a channel without logs");
 	ok(reads("out\n" S "\n" ANN "\n" CURSOR) &&
 	    c.effect.kind == EFFECT_SIGNED_OUT &&
 	    strcmp(c.effect.user, ANN) == 0, "out");
@@ -73,7 +78,9 @@ test_nonsense(void)
 		"attach\n", "attach\n" S "\n", "attach\nx\n" HASH "\n",
 		"attach\n" S "\n" HASH "\n" ANN "\n" CURSOR,
 		"nosuch\n" S "\n" ANN "\n", "out\n" S "\n", "out\n" S "\nx\n",
-		"out\n" S "\n" ANN "\n\n", "leave\n" S "\n" ANN "\n\n",
+		"out\n" S "\n" ANN "\n\n", "leave\n" S "\n" ANN "\ng\n",
+		"leave\n" S "\n" ANN "\n\ne\n3\nf\n4\n",
+		"leave\n" S "\n" ANN "\ng\ne\nx\nf\n4\n",
 		"join\n" S "\n" ANN "\ng\ne\nx\nf\n4\n\n",
 		"join\n" S "\n" ANN "\ng\n\n3\nf\n4\n\n",
 		"key\n" S "\n" ANN "\nabc\n12\n",

@@ -65,12 +65,12 @@ one(void)
 	    RING_EVENTS && r.last == 641, "beyond 512 the oldest go");
 	ok(all.bytes == array(RING_EVENTS) + RING_EVENTS * 22,
 	    "and so does their memory");
-	ok(ring_copy_most(&r, 600, 100, &out) == 605 && out.n == 5 * 22,
+	ok(ring_copy_most(&r, 600, r.last, 100, &out) == 605 && out.n == 5 * 22,
 	    "a part: a frame more than most");
-	ok(ring_copy_most(&r, 605, 100, &out) == 605 && out.n == 5 * 22,
+	ok(ring_copy_most(&r, 605, r.last, 100, &out) == 605 && out.n == 5 * 22,
 	    "none when there is enough");
 	buf_reset(&out);
-	ok(ring_copy_most(&r, 639, 1000, &out) == 641 && out.n == 2 * 22,
+	ok(ring_copy_most(&r, 639, r.last, 1000, &out) == 641 && out.n == 2 * 22,
 	    "no more than there are");
 	buf_clear(&out);
 	ok(add(&r, 30, 100000) && right(&r) && r.bytes <= RING_BYTES &&

@@ -82,9 +82,11 @@ end
 -- that bridge's commands went then (unless there is none). Answers and commands
 -- come to the bridge by two connections; this tells it which of them was first.
 local function word(first, bridge)
-	local v = bridge and bridge ~= '' and
-	    call('HMGET', key('b:' .. bridge:sub(1, 36), ':m'), 'e', 's')
-	return v and v[1] and first .. ' ' .. v[1] .. ' ' .. v[2] or first
+	if not bridge or bridge == '' then
+		return first
+	end
+	local e, s = place('b:' .. bridge:sub(1, 36))
+	return e ~= '' and first .. ' ' .. e .. ' ' .. s or first
 end
 
 local function done(bridge)

@@ -35,6 +35,13 @@ local function reached(scope, e, at)
 	    first, b, p
 end
 
+-- Epoch and seq up to which a log goes; '' and '0' where there is none. They may
+-- be of the epoch before, whose numbers go on.
+local function place(scope)
+	local v = call('HMGET', key(scope, ':m'), 'e', 's')
+	return v[1] or '', v[2] or '0'
+end
+
 -- The places in lines of SCOPE EPOCH SEQ: scope -> { epoch, seq }.
 local function places(lines)
 	local of = {}
