@@ -332,6 +332,12 @@ session_order_tick(struct session *s, uint64_t now)
 		session_too_slow(s);
 }
 
+const struct effect *
+session_kept(const struct session *s)
+{
+	return s->answer == NULL ? NULL : &s->answer->effect;
+}
+
 void
 session_order_clear(struct session *s)
 {

@@ -58,16 +58,23 @@ send_off(struct sessions *t, uint64_t id, const struct actor *a,
 	return true;
 }
 
-/* Behind what the ticket was for, as whom that has made of the actor. */
+/* What an effect has made of who acts. */
+static void
+become(struct actor *a, const struct effect *e)
+{
+	if (e->kind != EFFECT_SIGNED_IN && e->kind != EFFECT_KEY)
+		return;
+	memcpy(a->user, e->user, sizeof(a->user));
+	memcpy(a->key_hash, e->key_hash, sizeof(a->key_hash));
+}
+
+/* Behind what the ticket was for. */
 static void
 send_off_sign_out(struct ticket *ticket, const struct effect *e)
 {
 	struct actor *a = &ticket->actor;
 
-	if (e->kind == EFFECT_SIGNED_IN || e->kind == EFFECT_KEY) {
-		memcpy(a->user, e->user, sizeof(a->user));
-		memcpy(a->key_hash, e->key_hash, sizeof(a->key_hash));
-	}
+	become(a, e);
 	if (!send_off(ticket->table, 0, a, ticket->sign_out))
 		session_gone(ticket->table, a->session);
 }
@@ -144,6 +151,7 @@ session_sign_out_waiting(struct session *s)
 {
 	struct sessions *t = s->table;
 	struct ticket *ticket = t->tickets;
+	const struct effect *kept;
 	struct waiting *w;
 	struct actor a;
 	bool sent;
@@ -160,6 +168,9 @@ session_sign_out_waiting(struct session *s)
 		return true;
 	}
 	a = actor_of(s);
+	kept = session_kept(s);
+	if (kept != NULL)
+		become(&a, kept);
 	sent = send_off(t, 0, &a, w);
 	free(w);
 	return sent;

@@ -48,9 +48,9 @@ class Between {
     this.#held[kind] = true;
   }
 
-  /** Whether Redis has said that to the bridge, and it is held up. */
-  holds(what) {
-    return [...this.#pipes].some((pipe) => pipe.waits.join('').includes(what));
+  /** Whether Redis has said that to the bridge, by that connection if one is named, and it is held up. */
+  holds(what, kind) {
+    return [...this.#pipes].some((pipe) => pipe.kind === (kind ?? pipe.kind) && pipe.waits.join('').includes(what));
   }
 
   /** Both go on; the feed drops: what was held of it is lost. */
@@ -434,6 +434,21 @@ for (const most of [60, 600]) {
   is(`${came.findIndex((k, n) => k !== n)} ${came.length}`, `-1 ${most}`, `who does not read and leaves by HTTP has had all of ${most} that were said before, and no more`);
   is(await follows(leaver, channel), '0 false', 'and then has left');
 }
+// A signOut that waits behind a sign-in of which the answer is kept ends the key
+// of that one, though the connection ends before.
+const [before, behind] = [await attached(), await attached()];
+between.hold('feed');
+await http('channelLeave', before, 'mark');
+between.last = new RegExp(behind.user);
+before.send({ type: 'signIn', signIn: { accessKey: behind.key } });
+before.send({ type: 'signOut' });
+await until('the answer, and the read for which it is kept', () => between.holds(before.uuid, 'store'));
+before.ws.terminate();
+const lives = async (key) => (await post(url, 'users', { accessKey: key, users: { limit: 1 } })).status === 200;
+await until('the end of a key', async () => !await lives(behind.key) || !await lives(before.key));
+between.release();
+is(`${await lives(before.key)} ${await lives(behind.key)}`, 'true false', 'a signOut behind a sign-in whose answer is kept ends the key of that one');
+
 // What cannot be had in time is not passed over.
 const stuck = await attached();
 await joining(stuck, 'stuck');
