@@ -178,6 +178,20 @@ hub_end(struct member *m, const struct place *at)
 		m->end = at->seq + 1;
 }
 
+static const char *
+epoch_of(const struct member *m)
+{
+	return m->epoch[0] == '\0' ? m->of->epoch : m->epoch;
+}
+
+void
+hub_sent(const struct member *m, struct place *at)
+{
+	if (m->of != NULL && m->seq > at->seq &&
+	    strcmp(epoch_of(m), at->epoch) == 0)
+		at->seq = m->seq;
+}
+
 /* Behind a read that was asked for, a live ring has all that is left of it. */
 bool
 hub_had(struct member *m, const struct place *to, bool asked)
@@ -185,7 +199,7 @@ hub_had(struct member *m, const struct place *to, bool asked)
 	struct followed *f = m->of;
 
 	if (f == NULL || to->epoch[0] == '\0' || (m->seq >= to->seq &&
-	    strcmp(m->epoch[0] == '\0' ? f->epoch : m->epoch, to->epoch) == 0))
+	    strcmp(epoch_of(m), to->epoch) == 0))
 		return true;
 	if (!asked)
 		ring_read_to(f, to);

@@ -85,6 +85,8 @@ void hub_end(struct member *m, const struct place *at);
  * asked: this was called for the place before. The first time, what is not here
  * yet is read; on_read follows. */
 bool hub_had(struct member *m, const struct place *to, bool asked);
+/* Where m was sent more of its log than up to the place, that is moved there. */
+void hub_sent(const struct member *m, struct place *at);
 /* The member was moved to another place in memory. */
 void hub_moved(struct member *m);
 /* Sends the session what it has not had. */

@@ -332,6 +332,25 @@ session_order_tick(struct session *s, uint64_t now)
 		session_too_slow(s);
 }
 
+void
+session_order_leaves(struct session *s, const struct effect *e)
+{
+	size_t i = session_channel_index(s, &e->channel);
+
+	if (i == s->nchannels)
+		return;
+	for (struct command_kept *c = s->commands; c != NULL; c = c->next) {
+		struct effect *join = &c->command.effect;
+
+		if (join->kind != EFFECT_JOINED ||
+		    strcmp(join->channel.text, e->channel.text) != 0)
+			continue;
+		for (size_t k = 0; k < CHANNEL_LOGS; k++)
+			hub_sent(&s->logs[i * CHANNEL_LOGS + k],
+			    &join->places[k]);
+	}
+}
+
 const struct effect *
 session_kept(const struct session *s)
 {

@@ -78,6 +78,7 @@ session_apply(struct session *s, const struct effect *e)
 		s->key_moved = true;
 		break;
 	case EFFECT_LEFT:
+		session_order_leaves(s, e);
 		session_leave_channel(s, session_channel_index(s, &e->channel));
 		break;
 	case EFFECT_SENT:

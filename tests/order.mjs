@@ -417,6 +417,20 @@ await rounds('1 0 false', 'channelLeave on the WebSocket, whose answer comes bef
   return had(channel, channel);
 });
 
+await rounds('1 1 true', 'channelLeave on the WebSocket whose answer is late, channelJoin by HTTP, then a message: it comes once', async (channel) => {
+  await leaver.ask({ type: 'channelJoin', channelJoin: { channel } });
+  await live(leaver, channel);
+  between.hold('store');
+  leaver.send({ type: 'channelLeave', id: `leave ${channel}`, channelLeave: { channel } });
+  await until('the leave', async () => !await inRedis(leaver, channel));
+  await http('channelJoin', leaver, channel);
+  await say(channel, `again ${channel}`);
+  await heard();
+  between.release();
+  const came = await follows(leaver, channel);
+  return `${got(leaver, `again ${channel}`)} ${came}`;
+});
+
 // Who does not read has it when he reads on; more than the ring has as well.
 for (const most of [60, 600]) {
   const channel = `slow${most}`;
