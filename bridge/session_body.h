@@ -255,6 +255,8 @@ void session_order_due(struct sessions *t);
 void session_order_go_on(struct session *s);
 /* Gives up what waits for too long. now in ms. */
 void session_order_tick(struct session *s, uint64_t now);
+/* A join came true: a leave that is kept behind it ends it where it was. */
+void session_order_joins(struct session *s, const struct effect *e);
 /* The answer to a leave, which comes true now, was late: what the session was sent
  * behind the leave is not sent again by a join that is kept. */
 void session_order_leaves(struct session *s, const struct effect *e);

@@ -148,6 +148,8 @@ carry_out(struct session *s, uint64_t seq)
 		session_carry_out(s, &c->command);
 		command_clear(&c->command);
 		free(c);
+		s->waits_until = clock_ms() +
+		    s->table->conf->operation_timeout;
 	}
 	return true;
 }
@@ -309,11 +311,18 @@ session_order_due(struct sessions *t)
 void
 session_order_heard(struct sessions *t, bool all)
 {
-	for (struct session *s = t->waiting; s != NULL; s = s->waits_next)
-		if (s->answer != NULL)
-			s->answer->heard |= all ||
-			    heard(t, &s->answer->effect.commands);
-	session_order_due(t);
+	struct session *next;
+
+	for (struct session *s = t->waiting; s != NULL; s = next) {
+		struct answer_kept *a = s->answer;
+
+		next = s->waits_next;
+		if (a == NULL || a->heard ||
+		    !(all || heard(t, &a->effect.commands)))
+			continue;
+		a->heard = true;
+		session_order_go_on(s);
+	}
 }
 
 void
@@ -330,6 +339,18 @@ session_order_tick(struct session *s, uint64_t now)
 		give_up(s);
 	else
 		session_too_slow(s);
+}
+
+void
+session_order_joins(struct session *s, const struct effect *e)
+{
+	struct command_kept *c = s->commands;
+
+	while (c != NULL && (c->command.effect.kind != EFFECT_LEFT ||
+	    strcmp(c->command.effect.channel.text, e->channel.text) != 0))
+		c = c->next;
+	if (c != NULL && session_fits(s, &c->command))
+		end_channel(s, &c->command.effect);
 }
 
 void

@@ -69,6 +69,7 @@ session_apply(struct session *s, const struct effect *e)
 		break;
 	case EFFECT_JOINED:
 		ok = session_enter_channel(s, e);
+		session_order_joins(s, e);
 		break;
 	case EFFECT_KEY:
 		if (s->state != SESSION_SIGNED_IN ||

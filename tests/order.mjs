@@ -431,6 +431,22 @@ await rounds('1 1 true', 'channelLeave on the WebSocket whose answer is late, ch
   return `${got(leaver, `again ${channel}`)} ${came}`;
 });
 
+await rounds('1 0 0 false', 'channelJoin and channelLeave by HTTP behind a request that is on its way: what was said in between', async (channel) => {
+  await witness.ask({ type: 'channelJoin', channelJoin: { channel } });
+  await live(witness, channel);
+  between.hold('store');
+  leaver.send({ type: 'channelMessage', channelMessage: { channel: 'mark', message: `asks ${channel}` } });
+  await until('the request', () => between.holds(`asks ${channel}`, 'store'));
+  await http('channelJoin', leaver, channel);
+  await say(channel, channel);
+  await http('channelLeave', leaver, channel);
+  await say(channel, `behind ${channel}`);
+  await heard();
+  between.release();
+  const came = await follows(leaver, channel);
+  return `${got(leaver, channel)} ${got(leaver, `behind ${channel}`)} ${came}`;
+});
+
 // Who does not read has it when he reads on; more than the ring has as well.
 for (const most of [60, 600]) {
   const channel = `slow${most}`;
