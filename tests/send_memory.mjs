@@ -137,7 +137,7 @@ is(await within(ann, 'two'), 'bob', 'and is where he joined');
 goOn(patient);
 await until('the message', () => patient.frames.some((f) => f.type === 'channelMessage' && f.channelMessage.Message === 'for two'));
 ok(await until('the replies', () => patient.frames.filter((f) => f.type === 'error').length === FILL), 'when he reads he gets the replies');
-ok(!patient.frames.some((f) => f.type === 'channelMessage' && f.channelMessage.channel === 'one'), 'nothing of where he is no more');
+is(patient.frames.filter((f) => f.type === 'channelMessage' && f.channelMessage.channel === 'one').map((f) => f.channelMessage.Message).join(), 'for one', 'of where he is no more what was said before he left, and no more');
 stall(patient);
 is((await over(bob, 'signOut', patient)).status, 200, 'he signs out over HTTP');
 await all('he is not on line', () => online(ann), 'ann');
