@@ -53,6 +53,7 @@ build(struct request *q)
 	op_call_since(q);
 	call_str(&q->call, again ? "1" : "");
 	/* Thousands may ask at the same time: without these they hold half. */
+	buf_clear(&q->since);
 	msg_free(q->msg);
 	q->msg = NULL;
 	return STEP_CALL;

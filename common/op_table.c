@@ -151,6 +151,7 @@ op_read_since(struct request *q)
 		rest.p += one + (comma != NULL);
 		rest.n -= one + (comma != NULL);
 	}
+	q->since.oom |= text.oom;
 	buf_clear(&text);
 	return good ? STEP_CALL : op_fail(q, ERR_FIELD, "since");
 }
@@ -158,7 +159,10 @@ op_read_since(struct request *q)
 void
 op_call_since(struct request *q)
 {
-	call_buf(&q->call, &q->since);
+	/* It stays: a sign-in may have to ask again. */
+	call_arg(&q->call, buf_peek(&q->since));
+	if (q->since.oom)
+		q->call.words.oom = true;
 }
 
 void

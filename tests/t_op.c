@@ -295,7 +295,8 @@ main(void)
 	    "\"Ann\",\"password\":\"short\"}}") == STEP_ERROR &&
 	    strcmp(q.payload, "password") == 0, "a short password");
 	ok(begin(VIA_HTTP, "{\"type\":\"signIn\",\"signIn\":{\"username\":"
-	    "\"Ann\",\"password\":\"secret123\"}}") == STEP_CALL &&
+	    "\"Ann\",\"password\":\"secret123\",\"since\":\"sys:a1:5\"}}") ==
+	    STEP_CALL &&
 	    q.call.script == SCRIPT_find && arg_is(2, "ann"),
 	    "a sign-in looks up the folded name");
 	ok(ANSWER(SPAN("OK"), SPAN(""), SPAN("")) == STEP_HASH &&
@@ -303,11 +304,21 @@ main(void)
 	q.hash_fits = true;
 	strcpy(q.hash, "H");
 	ok(q.op->build(&q) == STEP_CALL && q.call.script == SCRIPT_grant &&
-	    arg_is(2, "new") && arg_is(7, "H"), "and is created");
-	ok(ANSWER(SPAN("AGAIN")) == STEP_CALL && q.call.script == SCRIPT_find,
-	    "another won the name: look again");
-	ok(ANSWER(SPAN("OK"), SPAN(ANN), SPAN("stored")) == STEP_HASH &&
-	    strcmp(q.against, "stored") == 0, "and verify");
+	    arg_is(2, "new") && arg_is(7, "H") && arg_is(23, "sys a1 5\n"),
+	    "and is created");
+	for (int n = 0; n < 2; n++) {
+		ok(ANSWER(SPAN("AGAIN")) == STEP_CALL &&
+		    q.call.script == SCRIPT_find,
+		    "another won the name: look again");
+		ok(ANSWER(SPAN("OK"), SPAN(ANN), SPAN("stored")) == STEP_HASH &&
+		    strcmp(q.against, "stored") == 0, "and verify");
+		q.hash_fits = true;
+		ok(q.op->build(&q) == STEP_CALL &&
+		    q.call.script == SCRIPT_grant && arg_is(23, "sys a1 5\n"),
+		    "each time from where it was");
+	}
+	ok(ANSWER(SPAN("AGAIN")) == STEP_CALL && ANSWER(SPAN("OK"), SPAN(ANN),
+	    SPAN("stored")) == STEP_HASH, "once more");
 	q.hash_fits = false;
 	ok(q.op->build(&q) == STEP_ERROR && q.error == ERR_PASSWORD,
 	    "a wrong password");
