@@ -55,6 +55,8 @@ await b.signIn(bob, 'another123');
 
 await a.say(`Hello from ${ann}, see https://example.org/ <b>not bold</b>`);
 await b.text(`Hello from ${ann}`).waitFor();
+const link = a.page.locator('.text a');
+is([await link.textContent(), await link.getAttribute('href'), await link.getAttribute('rel')].join(' '), 'https://example.org/ https://example.org/ noreferrer', 'a link in a message does not tell where it was followed');
 is(await b.text(`Hello from ${ann}`).locator('b').count(), 0, 'text is inserted as text');
 await b.say(`Hello ${ann}!\nTwo lines.`);
 await a.text(`Hello ${ann}!`).waitFor();

@@ -16,7 +16,7 @@ export function element(tag, className = '', text = '') {
 
 /** Text in parts, every other one a link. */
 const withLinks = (text) => text.split(/(https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)])/)
-  .map((part, n) => (n % 2 ? Object.assign(element('a', '', part), { href: part, target: '_blank' }) : part));
+  .map((part, n) => (n % 2 ? Object.assign(element('a', '', part), { href: part, rel: 'noreferrer', target: '_blank' }) : part));
 
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long' });
 const TIME = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
