@@ -51,12 +51,19 @@ struct answer_kept {
 
 /* ---- the sessions of which something is kept ---- */
 
+/* What is first of it has all the time. */
+static void
+wait_anew(struct session *s)
+{
+	s->waits_until = clock_ms() + s->table->conf->operation_timeout;
+}
+
 static void
 begin_waiting(struct session *s)
 {
 	struct sessions *t = s->table;
 
-	s->waits_until = clock_ms() + t->conf->operation_timeout;
+	wait_anew(s);
 	if (s->waits_link != NULL)
 		return;
 	s->waits_next = t->waiting;
@@ -148,8 +155,7 @@ carry_out(struct session *s, uint64_t seq)
 		session_carry_out(s, &c->command);
 		command_clear(&c->command);
 		free(c);
-		s->waits_until = clock_ms() +
-		    s->table->conf->operation_timeout;
+		wait_anew(s);
 	}
 	return true;
 }
@@ -332,7 +338,7 @@ session_order_tick(struct session *s, uint64_t now)
 		return;
 	/* Its socket, or a request on its way, has a time of its own. */
 	if (!session_ready(s) || (s->busy && s->answer == NULL))
-		s->waits_until = now + s->table->conf->operation_timeout;
+		wait_anew(s);
 	else if (now < s->waits_until)
 		return;
 	else if (s->answer != NULL && !s->answer->heard)
