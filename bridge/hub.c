@@ -133,6 +133,7 @@ hub_follow(struct hub *h, struct member *m, const struct scope *s,
 	}
 	m->of = f;
 	m->seq = from->seq;
+	m->end = 0;
 	m->index = f->nmembers;
 	f->members[f->nmembers++] = m;
 	snprintf(m->epoch, sizeof(m->epoch), "%s", from->epoch);
@@ -171,10 +172,16 @@ hub_unfollow(struct hub *h, struct member *m)
 		hub_forget(f);
 }
 
+bool
+hub_follows(const struct member *m, const struct scope *s)
+{
+	return m->of != NULL && strcmp(m->of->scope.text, s->text) == 0;
+}
+
 void
 hub_end(struct member *m, const struct place *at)
 {
-	if (m->end == 0 && at->epoch[0] != '\0')
+	if (m->end == 0)
 		m->end = at->seq + 1;
 }
 
@@ -187,8 +194,7 @@ epoch_of(const struct member *m)
 void
 hub_sent(const struct member *m, struct place *at)
 {
-	if (m->of != NULL && m->seq > at->seq &&
-	    strcmp(epoch_of(m), at->epoch) == 0)
+	if (m->seq > at->seq && strcmp(epoch_of(m), at->epoch) == 0)
 		at->seq = m->seq;
 }
 
@@ -198,8 +204,7 @@ hub_had(struct member *m, const struct place *to, bool asked)
 {
 	struct followed *f = m->of;
 
-	if (f == NULL || to->epoch[0] == '\0' || (m->seq >= to->seq &&
-	    strcmp(epoch_of(m), to->epoch) == 0))
+	if (m->seq >= to->seq && strcmp(epoch_of(m), to->epoch) == 0)
 		return true;
 	if (!asked)
 		ring_read_to(f, to);

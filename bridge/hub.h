@@ -73,17 +73,18 @@ void hub_own_read(struct hub *h, const struct place *to);
 /* Up to where its events were handed over; epoch "": none yet. */
 const struct place *hub_handled(const struct hub *h);
 
-/* m (all zero but session) follows scope from place on. False: no memory. */
+/* m, which follows nothing, follows scope from place on. False: no memory. */
 bool hub_follow(struct hub *h, struct member *m, const struct scope *s,
     const struct place *from);
 /* Ends it. A member that follows nothing is fine. */
 void hub_unfollow(struct hub *h, struct member *m);
-/* What comes behind a place of its log (epoch "": there was none) is not for m,
- * nor behind an earlier one for which this was called. */
+/* Whether m follows that log. */
+bool hub_follows(const struct member *m, const struct scope *s);
+/* What comes behind a place of its log is not for m, nor behind an earlier one for
+ * which this was called. */
 void hub_end(struct member *m, const struct place *at);
-/* Whether m was sent all up to a place of its log (epoch "": there was none).
- * asked: this was called for the place before. The first time, what is not here
- * yet is read; on_read follows. */
+/* Whether m was sent all up to a place of its log. asked: this was called for the
+ * place before. The first time, what is not here yet is read; on_read follows. */
 bool hub_had(struct member *m, const struct place *to, bool asked);
 /* Where m was sent more of its log than up to the place, that is moved there. */
 void hub_sent(const struct member *m, struct place *at);

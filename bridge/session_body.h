@@ -3,10 +3,10 @@
  * session_socket.c (what its WebSocket tells), session_channels.c (what it
  * follows), session_requests.c (what it asks), session_tickets.c (what of that is
  * on its way), session_commands.c (what was asked for it over HTTP),
- * session_order.c (which of the two was first), session_flood.c (when it asks too
- * much), session_receive.c (what is held of that), session_slow.c (when it reads
- * too little), session_table.c (which there are). For those files only; others see
- * session.h. */
+ * session_order.c (which of the two was first), session_ends.c (what it follows no
+ * longer), session_flood.c (when it asks too much), session_receive.c (what is held
+ * of that), session_slow.c (when it reads too little), session_table.c (which there
+ * are). For those files only; others see session.h. */
 #ifndef PALAVER_SESSION_BODY_H
 #define PALAVER_SESSION_BODY_H
 
@@ -237,6 +237,21 @@ bool session_fits(const struct session *s, const struct command *c);
 /* Carries out one whose turn has come, if it is. */
 void session_carry_out(struct session *s, const struct command *c);
 
+/* ---- session_ends.c ---- */
+
+/* What is said behind the ends (effect.ends) is not for the session, which may yet
+ * be sent what was said before. */
+void session_end_logs(struct session *s, struct span ends);
+/* Whether the effect ends logs of which the session is yet to be sent something.
+ * What is not here is asked for, once: *asked. */
+bool session_owes(struct session *s, const struct effect *e, bool *asked);
+/* Whether one of the ends is of that log. */
+bool session_has_end(struct span ends, const struct scope *log);
+/* Where the join is of a channel whose logs are among the ends, it begins behind
+ * what the session was sent of them. Any other effect is left as it is. */
+void session_start_behind(struct session *s, struct span ends,
+    struct effect *join);
+
 /* ---- session_order.c ---- */
 
 /* Carries out the command, the seq'th, which it takes over, in its turn. */
@@ -255,10 +270,10 @@ void session_order_due(struct sessions *t);
 void session_order_go_on(struct session *s);
 /* Gives up what waits for too long. now in ms. */
 void session_order_tick(struct session *s, uint64_t now);
-/* A join came true: a leave that is kept behind it ends it where it was. */
+/* A join came true: what is kept behind it and ends it does so where it was. */
 void session_order_joins(struct session *s, const struct effect *e);
-/* The answer to a leave, which comes true now, was late: what the session was sent
- * behind the leave is not sent again by a join that is kept. */
+/* The answer that ends logs, and comes true now, was late: what the session was
+ * sent behind these ends is not sent again by a join that is kept. */
 void session_order_leaves(struct session *s, const struct effect *e);
 /* What the request did of which the answer is kept; NULL: none is. */
 const struct effect *session_kept(const struct session *s);

@@ -11,16 +11,17 @@
  * An error says so as well where a command may have caused it: the request ran
  * with a key that was the session's no more. It then runs again with the new one.
  *
- * Either may leave a channel, and says up to where the channel's logs went then.
- * It is kept, and so is all behind it, until the session was sent them up to
- * there: a log may yet have to be read, and a socket to drain.
+ * Either may end that the session follows logs: it leaves a channel, has one give
+ * way, signs out, or in as another user; and says up to where these went then. It
+ * is kept, and so is all behind it, until the session was sent them up to there: a
+ * log may yet have to be read, and a socket to drain.
  *
  * Who was kept waiting for operation_timeout, and not by his own socket, waits no
  * more: for commands with error 20; for a log, or with too many commands, with
  * 4008, and resumes by cursor.
  *
- * Only that session waits. Where nobody acts on WebSockets over HTTP or leaves
- * channels, nothing is kept. */
+ * Only that session waits. Where nobody acts on WebSockets over HTTP or follows
+ * less than before, nothing is kept. */
 #include "session_body.h"
 
 #include <stdlib.h>
@@ -35,18 +36,18 @@ struct command_kept {
 	struct command_kept *next;
 	uint64_t seq;
 	struct command command;
-	bool asked; /* see owes */
+	bool asked; /* see session_owes */
 };
 
 /* An answer until its turn has come. */
 struct answer_kept {
 	struct outcome outcome; /* of these: */
-	struct buf reply, own;
+	struct buf reply, own, ends;
 	char id[LIMIT_ID];
 	struct effect effect;
 	unsigned generation; /* see session_answered */
 	bool heard;          /* of all commands that came before it */
-	bool asked;          /* see owes */
+	bool asked;          /* see session_owes */
 };
 
 /* ---- the sessions of which something is kept ---- */
@@ -97,47 +98,6 @@ heard(const struct sessions *t, const struct place *commands)
 	    strcmp(commands->epoch, p->epoch) == 0);
 }
 
-/* What is said behind the leave is not for the session, which may yet be sent
- * what was said before. */
-static void
-end_channel(struct session *s, const struct effect *e)
-{
-	size_t i = session_channel_index(s, &e->channel);
-
-	for (size_t k = 0; e->kind == EFFECT_LEFT && i < s->nchannels &&
-	    k < CHANNEL_LOGS; k++)
-		hub_end(&s->logs[i * CHANNEL_LOGS + k], &e->places[k]);
-}
-
-static bool
-had(const struct session *s, size_t channel, const struct effect *e, bool asked)
-{
-	bool all = true;
-
-	for (size_t k = 0; k < CHANNEL_LOGS; k++)
-		all = hub_had(&s->logs[channel * CHANNEL_LOGS + k],
-		    &e->places[k], asked) && all;
-	return all;
-}
-
-/* Whether it leaves a channel of which the session is yet to be sent something.
- * What is not here is asked for, once. */
-static bool
-owes(struct session *s, const struct effect *e, bool *asked)
-{
-	size_t i;
-
-	if (e->kind != EFFECT_LEFT || s->state == SESSION_CLOSING)
-		return false;
-	end_channel(s, e);
-	i = session_channel_index(s, &e->channel);
-	if (i == s->nchannels || had(s, i, e, *asked))
-		return false;
-	*asked = true;
-	hub_catch_up(s->table->hub, s);
-	return s->state != SESSION_CLOSING && !had(s, i, e, true);
-}
-
 /* Carries out the commands kept up to seq; false: not all of them yet. */
 static bool
 carry_out(struct session *s, uint64_t seq)
@@ -146,7 +106,7 @@ carry_out(struct session *s, uint64_t seq)
 
 	while ((c = s->commands) != NULL && c->seq <= seq) {
 		if (session_fits(s, &c->command) &&
-		    owes(s, &c->command.effect, &c->asked))
+		    session_owes(s, &c->command.effect, &c->asked))
 			return false;
 		s->commands = c->next;
 		if (s->commands == NULL)
@@ -194,7 +154,7 @@ session_order_command(struct session *s, struct command *c, uint64_t seq)
 		return;
 	}
 	if (session_fits(s, c))
-		end_channel(s, &c->effect);
+		session_end_logs(s, c->effect.ends);
 	if (s->waits_link == NULL)
 		begin_waiting(s);
 	session_order_go_on(s);
@@ -212,7 +172,9 @@ answer_new(const struct outcome *o)
 		return NULL;
 	buf_span(&a->reply, o->reply);
 	buf_span(&a->own, o->own);
+	buf_span(&a->ends, o->effect->ends);
 	a->effect = *o->effect;
+	a->effect.ends = buf_peek(&a->ends);
 	a->outcome = *o;
 	a->outcome.reply = buf_peek(&a->reply);
 	a->outcome.own = buf_peek(&a->own);
@@ -229,6 +191,7 @@ answer_free(struct answer_kept *a)
 {
 	buf_clear(&a->reply);
 	buf_clear(&a->own);
+	buf_clear(&a->ends);
 	free(a);
 }
 
@@ -262,12 +225,12 @@ session_keep_answer(struct session *s, const struct outcome *o,
 	struct answer_kept *a;
 
 	if ((carry_out(s, before(all, o->effect)) && all &&
-	    !owes(s, o->effect, &asked)) || s->state == SESSION_CLOSING) {
+	    !session_owes(s, o->effect, &asked)) || s->state == SESSION_CLOSING) {
 		end_waiting(s);
 		return false;
 	}
 	a = answer_new(o);
-	if (a == NULL || a->reply.oom || a->own.oom) {
+	if (a == NULL || a->reply.oom || a->own.oom || a->ends.oom) {
 		if (a != NULL)
 			answer_free(a);
 		session_close(s, WS_FULL, "out of memory");
@@ -295,7 +258,7 @@ session_order_go_on(struct session *s)
 		if (!s->busy)
 			carry_out(s, UINT64_MAX);
 	} else if (carry_out(s, before(a->heard, &a->effect)) && a->heard &&
-	    !owes(s, &a->effect, &a->asked)) {
+	    !session_owes(s, &a->effect, &a->asked)) {
 		s->answer = NULL;
 		session_answered(s, &a->outcome, a->generation);
 		answer_free(a);
@@ -352,30 +315,17 @@ session_order_joins(struct session *s, const struct effect *e)
 {
 	struct command_kept *c = s->commands;
 
-	while (c != NULL && (c->command.effect.kind != EFFECT_LEFT ||
-	    strcmp(c->command.effect.channel.text, e->channel.text) != 0))
+	while (c != NULL && !session_has_end(c->command.effect.ends, &e->channel))
 		c = c->next;
 	if (c != NULL && session_fits(s, &c->command))
-		end_channel(s, &c->command.effect);
+		session_end_logs(s, c->command.effect.ends);
 }
 
 void
 session_order_leaves(struct session *s, const struct effect *e)
 {
-	size_t i = session_channel_index(s, &e->channel);
-
-	if (i == s->nchannels)
-		return;
-	for (struct command_kept *c = s->commands; c != NULL; c = c->next) {
-		struct effect *join = &c->command.effect;
-
-		if (join->kind != EFFECT_JOINED ||
-		    strcmp(join->channel.text, e->channel.text) != 0)
-			continue;
-		for (size_t k = 0; k < CHANNEL_LOGS; k++)
-			hub_sent(&s->logs[i * CHANNEL_LOGS + k],
-			    &join->places[k]);
-	}
+	for (struct command_kept *c = s->commands; c != NULL; c = c->next)
+		session_start_behind(s, e->ends, &c->command.effect);
 }
 
 const struct effect *

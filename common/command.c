@@ -52,7 +52,7 @@ read_join(struct command *c, const struct span *v, size_t n)
 	struct effect *e = &c->effect;
 
 	e->kind = EFFECT_JOINED;
-	if (n != 7)
+	if (n != 8 || !op_read_ends(v[7], &c->ends, e))
 		return false;
 	buf_span(&c->own, v[6]);
 	return uuid_read(v[0], e->user) && read_channel(e, v[1]) &&
@@ -63,15 +63,18 @@ read_join(struct command *c, const struct span *v, size_t n)
 static bool
 read_leave(struct command *c, const struct span *v, size_t n)
 {
-	return n == 6 && uuid_read(v[0], c->effect.user) &&
-	    read_channel(&c->effect, v[1]) && op_read_left(v + 2, &c->effect);
+	c->effect.kind = EFFECT_LEFT;
+	return n == 3 && uuid_read(v[0], c->effect.user) &&
+	    read_channel(&c->effect, v[1]) &&
+	    op_read_ends(v[2], &c->ends, &c->effect);
 }
 
 static bool
 read_out(struct command *c, const struct span *v, size_t n)
 {
 	c->effect.kind = EFFECT_SIGNED_OUT;
-	return n == 1 && uuid_read(v[0], c->effect.user);
+	return n == 2 && uuid_read(v[0], c->effect.user) &&
+	    op_read_ends(v[1], &c->ends, &c->effect);
 }
 
 static bool
@@ -113,7 +116,7 @@ command_read(struct command *c, struct span text)
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
 		if (span_is(v[0], table[i].name))
 			return table[i].read(c, v + 2, n - 2) &&
-			    !c->reply.oom && !c->own.oom;
+			    !c->reply.oom && !c->own.oom && !c->ends.oom;
 	return false;
 }
 
@@ -122,4 +125,5 @@ command_clear(struct command *c)
 {
 	buf_clear(&c->reply);
 	buf_clear(&c->own);
+	buf_clear(&c->ends);
 }

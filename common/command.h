@@ -4,9 +4,9 @@
  *
  *   attach SESSION KEY-HASH and what a grant gives (op_authorized)
  *   join   SESSION USER CHANNEL EPOCH SEQ EPOCH SEQ   messages, notices
- *          OWN                                        sys frame, or empty
- *   leave  SESSION USER CHANNEL EPOCH SEQ EPOCH SEQ   up to where these went
- *   out    SESSION USER
+ *          OWN ENDS                                   sys frame, or empty
+ *   leave  SESSION USER CHANNEL ENDS                  see op_next_end
+ *   out    SESSION USER ENDS
  *   key    SESSION USER KEY-HASH MS                   how long it lives
  */
 #ifndef PALAVER_COMMAND_H
@@ -21,6 +21,7 @@ struct command {
 				* other is for one of effect.user */
 	struct effect effect;  /* what it changes for the session */
 	struct buf reply, own; /* frames for the session; may be empty */
+	struct buf ends;       /* the effect's */
 };
 
 /* Reads text into c; false when it is no command. Clear c either way. */

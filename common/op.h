@@ -52,7 +52,7 @@ enum effect_kind {
 	EFFECT_SIGNED_OUT,
 	EFFECT_KEY,         /* user, key_hash, key_left */
 	EFFECT_JOINED,      /* user, channel; places: messages, notices */
-	EFFECT_LEFT,        /* channel; places: up to where its logs went */
+	EFFECT_LEFT,        /* channel */
 	EFFECT_SENT         /* channel; frame is the stored one */
 };
 
@@ -64,6 +64,8 @@ struct effect {
 	uint64_t key_left;  /* ms that the key still lives, unused */
 	struct scope channel;
 	struct place places[2];
+	struct span ends;   /* logs that the session follows no longer, and up
+			     * to where each went then (op_next_end); borrowed */
 	struct place commands; /* of the bridge's own log: those up to it came
 				* before; epoch "": none did. Also of an
 				* error, where a command may have caused it. */
@@ -109,6 +111,7 @@ struct request {
 	struct buf own;    /* a frame that this WebSocket alone gets right
 			    * behind the reply */
 	struct effect effect;
+	struct buf ends;   /* its */
 	struct poll poll;  /* STEP_WAIT */
 	unsigned retry_after; /* s, 0: none; of a success */
 	enum error error;
@@ -175,10 +178,12 @@ bool op_reply_user(struct request *q, struct span member, bool online);
 bool op_reply_messages(struct request *q, const struct span *frames, size_t n);
 /* Reads a place out of two words of an answer; false when they are none. */
 bool op_read_place(struct span epoch, struct span seq, struct place *out);
-/* Reads up to where the logs of a channel that is left went: epoch and seq of
- * messages and of notices; epoch "" where there is none. False when they are
- * nonsense. */
-bool op_read_left(const struct span v[4], struct effect *e);
+/* Keeps the word of an answer or a command that tells ends (lua/shared/log.lua)
+ * in b, and has e name them; false when it is nonsense. */
+bool op_read_ends(struct span word, struct buf *b, struct effect *e);
+/* Takes the first one off rest, which starts as an effect's ends; false: there is
+ * none. */
+bool op_next_end(struct span *rest, struct scope *log, struct place *end);
 /* Reads what a grant gives behind its OK: user, name in JSON, end of the key
  * (ms), created, places of sys and of the user's log, the own sys frame ("": to
  * be made, "-": it follows with the others), ms that the key lives, recovered.

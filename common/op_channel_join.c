@@ -11,7 +11,7 @@
 
 enum { /* words of the answer */
 	A_UUID = 1, A_EPOCH, A_SEQ, A_NOTICE_EPOCH, A_NOTICE_SEQ, A_RECOVERED,
-	A_MORE, A_OWN, A_TOTAL, A_USERS, A_FIRST
+	A_MORE, A_OWN, A_ENDS, A_TOTAL, A_USERS, A_FIRST
 };
 #define USER_WORDS 2 /* member of users, on line */
 
@@ -62,7 +62,7 @@ render(struct request *q, const struct answer *a)
 	if (a->n < A_FIRST ||
 	    !op_read_place(a->v[A_EPOCH], a->v[A_SEQ], &e->places[0]) ||
 	    !op_read_place(a->v[A_NOTICE_EPOCH], a->v[A_NOTICE_SEQ],
-	    &e->places[1]))
+	    &e->places[1]) || !op_read_ends(a->v[A_ENDS], &q->ends, e))
 		return op_fail(q, ERR_FAULT, NULL);
 	users = strtoul(a->v[A_USERS].p, NULL, 10);
 	if (users > (a->n - A_FIRST) / USER_WORDS)

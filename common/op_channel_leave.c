@@ -16,22 +16,12 @@ build(struct request *q)
 	return STEP_CALL;
 }
 
-bool
-op_read_left(const struct span v[4], struct effect *e)
-{
-	e->kind = EFFECT_LEFT;
-	for (size_t i = 0; i < 2; i++)
-		if (v[2 * i].n != 0 &&
-		    !op_read_place(v[2 * i], v[2 * i + 1], &e->places[i]))
-			return false;
-	return true;
-}
-
 static enum step
 render(struct request *q, const struct answer *a)
 {
-	if (a->n != 5 || !op_read_left(a->v + 1, &q->effect))
+	if (a->n != 2 || !op_read_ends(a->v[1], &q->ends, &q->effect))
 		return op_fail(q, ERR_FAULT, NULL);
+	q->effect.kind = EFFECT_LEFT;
 	q->effect.channel = q->channel;
 	frame_begin(&q->reply, "channelLeave", q->id);
 	buf_str(&q->reply, "{");

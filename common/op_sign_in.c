@@ -149,7 +149,8 @@ found(struct request *q, const struct answer *a)
 static enum step
 granted(struct request *q, const struct answer *a)
 {
-	if (!op_authorized(a->v + 1, a->n - 1, q->actor.session, q->access_key,
+	if (a->n < 2 || !op_read_ends(a->v[a->n - 1], &q->ends, &q->effect) ||
+	    !op_authorized(a->v + 1, a->n - 2, q->actor.session, q->access_key,
 	    q->id, &q->reply, &q->own, &q->effect))
 		return op_fail(q, ERR_FAULT, NULL);
 	snprintf(q->effect.key_hash, sizeof(q->effect.key_hash), "%s",

@@ -21,7 +21,8 @@ build(struct request *q)
 static enum step
 render(struct request *q, const struct answer *a)
 {
-	(void)a;
+	if (a->n != 2 || !op_read_ends(a->v[1], &q->ends, &q->effect))
+		return op_fail(q, ERR_FAULT, NULL);
 	q->effect.kind = EFFECT_SIGNED_OUT;
 	frame_begin(&q->reply, "signOut", q->id);
 	buf_fmt(&q->reply, "{\"uuid\":\"%s\"}}", q->actor.user);

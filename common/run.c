@@ -47,6 +47,7 @@ job_free(struct job *j)
 	buf_clear(&j->q.since);
 	buf_clear(&j->q.reply);
 	buf_clear(&j->q.own);
+	buf_clear(&j->q.ends);
 	poll_clear(&j->q.poll);
 	sodium_memzero(j, sizeof(*j));
 	if (r->nspare == SPARE) {
@@ -93,13 +94,15 @@ job_end(struct job *j, bool waits)
 	int wait;
 
 	o.id = q->id;
-	if (q->error == ERR_NONE && (q->reply.oom || q->own.oom))
+	if (q->error == ERR_NONE && (q->reply.oom || q->own.oom ||
+	    q->ends.oom))
 		op_fail(q, ERR_FAULT, NULL);
 	if (q->error != ERR_NONE) {
 		buf_reset(&q->reply);
 		buf_reset(&q->own);
 		q->reply.oom = false;
 		q->effect.kind = EFFECT_NONE;
+		q->effect.ends = (struct span){ NULL, 0 };
 		run_error(&q->reply, o.id, q->error, q->payload);
 		wait = atoi(q->payload);
 		if (q->error == ERR_RATE)

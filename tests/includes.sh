@@ -11,7 +11,7 @@ layers='span buf clock descriptors limit log uuid peer
 error utf8 msg frame origin access_key names
 conf conf_body conf_table conf_value conf_redis scope event socket_file poll
 script reply resp link link_body link_connect link_greeting link_stream store store_body store_answer store_calls call store_schema feed hashing reaper
-op op_table op_authorized op_guess command op_password op_sign_in op_sign_out op_users op_channel_join op_channel_leave op_channel_message op_channel_messages op_channel_read op_channels op_events run'
+op op_table op_authorized op_ends op_guess command op_password op_sign_in op_sign_out op_users op_channel_join op_channel_leave op_channel_message op_channel_messages op_channel_read op_channels op_events run'
 
 check() { # WHAT FOUND: nothing may be found
 	count=$((count + 1))

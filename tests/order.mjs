@@ -2,121 +2,9 @@
 // What is done for a WebSocket over HTTP and what it asks itself come to the
 // bridge by two connections to Redis. Either is held up here, so that the bridge
 // hears of the later one first; it makes them come true in Redis' order.
-import { connect, createServer } from 'node:net';
-import { startRedis, startResponder, startBridge, startNginx, redisLater as cli, Client, ok, is, until, post, end, work } from './lib.mjs';
+import { redisLater as cli, Client, ok, is, until, post, end, work } from './lib.mjs';
+import { between, url, password, attached, http, say, got, inRedis, heard, live, marks, follows, rounds } from './lib-between.mjs';
 
-const ROUNDS = 12;
-
-/** Between the bridge and Redis: holds up what Redis says. */
-class Between {
-  #held = { feed: false, store: false };
-  #pipes = new Set();
-  /** store is held as soon as Redis has said that by it. */
-  last = null;
-  heard = '';
-
-  listen(path) {
-    const server = createServer((socket) => {
-      const there = connect(`${work}/redis.sock`);
-      const pipe = { socket, kind: 'store', waits: [] };
-      this.#pipes.add(pipe);
-      socket.on('data', (said) => {
-        if (/\r\nSUBSCRIBE\r\n/i.test(said)) pipe.kind = 'feed';
-        there.write(said);
-      });
-      there.on('data', (said) => {
-        pipe.waits.push(said);
-        this.#flush(pipe);
-        if (pipe.kind === 'store' && this.last?.test(said)) this.hold('store');
-      });
-      for (const [one, other] of [[socket, there], [there, socket]]) {
-        one.on('error', () => {});
-        one.on('close', () => {
-          other.destroy();
-          this.#pipes.delete(pipe);
-        });
-      }
-    });
-    return new Promise((resolve) => server.listen(path, resolve));
-  }
-
-  #flush(pipe) {
-    if (!this.#held[pipe.kind]) for (const said of pipe.waits.splice(0)) pipe.socket.write(said);
-  }
-
-  hold(kind) {
-    this.#held[kind] = true;
-  }
-
-  /** Whether Redis has said that to the bridge, by that connection if one is named, and it is held up. */
-  holds(what, kind) {
-    return [...this.#pipes].some((pipe) => pipe.kind === (kind ?? pipe.kind) && pipe.waits.join('').includes(what));
-  }
-
-  /** Both go on; the feed drops: what was held of it is lost. */
-  release(drop = false) {
-    this.#held = { feed: false, store: false };
-    this.last = null;
-    for (const pipe of this.#pipes) {
-      if (drop && pipe.kind === 'feed') pipe.socket.destroy();
-      else this.#flush(pipe);
-    }
-  }
-}
-
-const env = { PALAVER_MESSAGE_RATE: '0', PALAVER_SIGN_IN_RATE: '0', PALAVER_PRESENCE_LEASE: '30000', PALAVER_PRESENCE_GRACE: '300', PALAVER_LOG_LEVEL: 'debug' };
-const between = new Between();
-await startRedis();
-await between.listen(`${work}/between.sock`);
-await startResponder('responder', env);
-await startBridge('b1', { ...env, PALAVER_REDIS: `unix:${work}/between.sock` });
-const url = await startNginx(['responder'], ['b1']);
-const password = 'secret123';
-
-let who = 0;
-/** A WebSocket that was signed in over HTTP, and is in the channel "mark". */
-async function attached() {
-  const c = await Client.open(`ws+unix://${work}/b1.sock:/ws`);
-  c.uuid = (await c.next('ready')).ready.sessionUUID;
-  c.name = `user${who += 1}`;
-  const { authorized } = await post(url, 'signIn', { sessionUUID: c.uuid, signIn: { username: c.name, password } });
-  [c.key, c.user] = [authorized.accessKey, authorized.userUUID];
-  await c.next('authorized');
-  await c.ask({ type: 'channelJoin', channelJoin: { channel: 'mark' } });
-  return c;
-}
-const http = async (type, c, channel, message) => {
-  const r = await post(url, type, { sessionUUID: c.uuid, accessKey: c.key, ...(channel && { [type]: { channel, message } }) });
-  if (r.status !== 200) throw new Error(`${type}: ${JSON.stringify(r)}`);
-};
-const say = (channel, message) => post(url, 'channelMessage', { accessKey: speaker.accessKey, channelMessage: { channel, message } });
-const got = (c, message) => c.frames.filter((f) => f.channelMessage?.Message === message).length;
-const inRedis = async (c, channel) => await cli('HEXISTS', `palaver:{sys}:s:${c.uuid}`, `c:c:${channel}`) === '1';
-/** All that Redis has published so far has come to the bridge. */
-let marks = 0;
-async function heard() {
-  const mark = `mark ${marks += 1}`;
-  await say('mark', mark);
-  await until(mark, () => got(witness, mark));
-}
-/** The bridge has read what the channel had: what is said now comes as it is said. */
-async function live(c, channel) {
-  const first = `first in ${channel}`;
-  await say(channel, first);
-  await until(first, () => got(c, first));
-}
-/** Whether the session is in the channel, for its bridge and for Redis. */
-async function follows(c, channel) {
-  await heard();
-  const message = `to ${channel} ${marks}`;
-  await say(channel, message);
-  await heard();
-  await c.ask({ type: 'users', users: { limit: 0 } });
-  return `${got(c, message)} ${await inRedis(c, channel)}`;
-}
-
-const speaker = (await post(url, 'signIn', { signIn: { username: 'speaker', password } })).authorized;
-const witness = await attached();
 const c = await attached();
 
 // What the bridge asks for itself keeps its place, too: Redis does not have the
@@ -137,13 +25,6 @@ between.release();
 await until('an answer', () => first.frames.some((f) => f.id === 'in' && f.type === 'authorized'));
 await first.ask({ type: 'users', users: { limit: 0 } });
 is(await cli('HGET', `palaver:{sys}:s:${first.uuid}`, 'u'), first.user, 'who signs in behind a signOut is counted, with a script that is new to Redis as well');
-
-/** Does it ROUNDS times; each must give what is wanted. */
-async function rounds(wanted, what, round) {
-  const came = [];
-  for (let n = 0; n < ROUNDS; n += 1) came.push(await round(`room${marks}`, n % 3 === 2));
-  is([...new Set(came)].join(' | '), wanted, what);
-}
 
 await rounds('1 true', 'channelLeave by HTTP, then channelJoin on the WebSocket', async (channel, drop) => {
   await c.ask({ type: 'channelJoin', channelJoin: { channel } });
@@ -343,127 +224,6 @@ const again = await until('a join', async () => {
 });
 ok(again, 'and all works when it is back');
 is(await follows(c, 'away'), '1 true', 'in order');
-// Of a channel that is left the log may still be being read: what was said there
-// before comes first.
-const brief = await attached();
-let own = 0;
-for (let n = 0; n < 50; n += 1) {
-  const channel = `brief${n}`;
-  brief.send({ type: 'channelJoin', channelJoin: { channel } });
-  brief.send({ type: 'channelMessage', channelMessage: { channel, message: channel } });
-  brief.send({ type: 'channelLeave', id: channel, channelLeave: { channel } });
-  const left = await until('the leave', () => brief.frames.findIndex((f) => f.id === channel) + 1);
-  own += brief.frames.slice(0, left).filter((f) => f.channelMessage?.Message === channel).length;
-}
-is(own, 50, 'join, message and leave at once: the own copy comes, before the leave');
-// So it does where it is left over HTTP, and where it comes by the slower of the
-// two connections.
-const leaver = await attached();
-/** What it had of a channel when it has left that, and whether it has. */
-async function had(channel, ...messages) {
-  const id = `left ${channel}`;
-  leaver.send({ type: 'channelLeave', id, channelLeave: { channel: 'none' } });
-  await until('what comes behind', () => leaver.frames.some((f) => f.id === id));
-  const before = leaver.frames.slice(0, leaver.frames.findIndex((f) => f.id === `leave ${channel}` || f.id === id));
-  return `${messages.map((m) => before.filter((f) => f.channelMessage?.Message === m).length)} ${await follows(leaver, channel)}`;
-}
-/** Its join is heard of, and what the channel had is being read. */
-async function joining(session, channel) {
-  between.hold('store');
-  await http('channelJoin', session, channel);
-  const epoch = await cli('HGET', `palaver:{c:${channel}}:m`, 'e');
-  await until('the read', () => between.holds(epoch));
-}
-
-await rounds('1,1 0 false', 'channelLeave by HTTP while the log is read', async (channel) => {
-  await joining(leaver, channel);
-  await say(channel, channel);
-  await http('channelMessage', leaver, channel, `own ${channel}`);
-  await http('channelLeave', leaver, channel);
-  await heard();
-  between.release();
-  return had(channel, channel, `own ${channel}`);
-});
-
-await rounds('1 1 true, 1', 'and what comes behind it comes true behind it', async (channel) => {
-  await joining(leaver, channel);
-  await say(channel, channel);
-  await http('channelLeave', leaver, channel);
-  await http('channelJoin', leaver, channel);
-  await say(channel, `again ${channel}`);
-  await heard();
-  between.release();
-  return `${await had(channel, channel)}, ${got(leaver, `again ${channel}`)}`;
-});
-
-await rounds('1 0 false', 'channelLeave by HTTP that is heard of before what was said', async (channel, drop) => {
-  await leaver.ask({ type: 'channelJoin', channelJoin: { channel } });
-  await live(leaver, channel);
-  between.hold('feed');
-  await say(channel, channel);
-  await http('channelLeave', leaver, channel);
-  await leaver.ask({ type: 'channelLeave', channelLeave: { channel: 'none' } });
-  between.release(drop);
-  return had(channel, channel);
-});
-
-await rounds('1 0 false', 'channelLeave on the WebSocket, whose answer comes before what was said', async (channel, drop) => {
-  await leaver.ask({ type: 'channelJoin', channelJoin: { channel } });
-  await live(leaver, channel);
-  between.hold('feed');
-  await say(channel, channel);
-  await leaver.ask({ type: 'channelLeave', id: `leave ${channel}`, channelLeave: { channel } });
-  between.release(drop);
-  return had(channel, channel);
-});
-
-await rounds('1 1 true', 'channelLeave on the WebSocket whose answer is late, channelJoin by HTTP, then a message: it comes once', async (channel) => {
-  await leaver.ask({ type: 'channelJoin', channelJoin: { channel } });
-  await live(leaver, channel);
-  between.hold('store');
-  leaver.send({ type: 'channelLeave', id: `leave ${channel}`, channelLeave: { channel } });
-  await until('the leave', async () => !await inRedis(leaver, channel));
-  await http('channelJoin', leaver, channel);
-  await say(channel, `again ${channel}`);
-  await heard();
-  between.release();
-  const came = await follows(leaver, channel);
-  return `${got(leaver, `again ${channel}`)} ${came}`;
-});
-
-await rounds('1 0 0 false', 'channelJoin and channelLeave by HTTP behind a request that is on its way: what was said in between', async (channel) => {
-  await witness.ask({ type: 'channelJoin', channelJoin: { channel } });
-  await live(witness, channel);
-  between.hold('store');
-  leaver.send({ type: 'channelMessage', channelMessage: { channel: 'mark', message: `asks ${channel}` } });
-  await until('the request', () => between.holds(`asks ${channel}`, 'store'));
-  await http('channelJoin', leaver, channel);
-  await say(channel, channel);
-  await http('channelLeave', leaver, channel);
-  await say(channel, `behind ${channel}`);
-  await heard();
-  between.release();
-  const came = await follows(leaver, channel);
-  return `${got(leaver, channel)} ${got(leaver, `behind ${channel}`)} ${came}`;
-});
-
-// Who does not read has it when he reads on; more than the ring has as well.
-for (const most of [60, 600]) {
-  const channel = `slow${most}`;
-  await leaver.ask({ type: 'channelJoin', channelJoin: { channel } });
-  await live(leaver, channel);
-  leaver.ws._socket.pause();
-  for (let n = 0; n < most; n += 1) await say(channel, `${n} ${'x'.repeat(4000)}`);
-  await http('channelLeave', leaver, channel);
-  await heard();
-  await say(channel, 'behind the leave');
-  await heard();
-  leaver.ws._socket.resume();
-  await had(channel);
-  const came = leaver.frames.filter((f) => f.channelMessage?.channel === channel).map((f) => parseInt(f.channelMessage.Message, 10)).slice(1);
-  is(`${came.findIndex((k, n) => k !== n)} ${came.length}`, `-1 ${most}`, `who does not read and leaves by HTTP has had all of ${most} that were said before, and no more`);
-  is(await follows(leaver, channel), '0 false', 'and then has left');
-}
 // A signOut that waits behind a sign-in of which the answer is kept ends the key
 // of that one, though the connection ends before.
 const [before, behind] = [await attached(), await attached()];
@@ -479,11 +239,4 @@ await until('the end of a key', async () => !await lives(behind.key) || !await l
 between.release();
 is(`${await lives(before.key)} ${await lives(behind.key)}`, 'true false', 'a signOut behind a sign-in whose answer is kept ends the key of that one');
 
-// What cannot be had in time is not passed over.
-const stuck = await attached();
-await joining(stuck, 'stuck');
-await http('channelLeave', stuck, 'stuck');
-await until('the end', () => stuck.code, 8000).catch(() => {});
-is(stuck.code, 4008, 'who waits for a log in vain before a leave is closed with 4008');
-between.release();
 await end('b1', 'responder');

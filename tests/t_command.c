@@ -13,6 +13,7 @@
 #define OWN "{\"type\":\"sys\"}"
 #define ATTACH "attach\n" S "\n" HASH "\n" ANN "\n\"ann\"\n1800000000000\n1\n" \
 	"e1\n7\ne2\n9\n" OWN "\n5000\n1\n"
+#define ENDS "g e 3,g~ f 4,"
 #define CURSOR "b:x:e:1"
 
 static struct command c;
@@ -28,6 +29,21 @@ reads(const char *text)
 	good = command_read(&c, (struct span){ exact, strlen(text) });
 	free(exact);
 	return good;
+}
+
+static bool
+ends_are_two(void)
+{
+	struct span rest = c.effect.ends;
+	struct scope log[2];
+	struct place end[2];
+
+	return op_next_end(&rest, &log[0], &end[0]) &&
+	    op_next_end(&rest, &log[1], &end[1]) && rest.n == 0 &&
+	    strcmp(log[0].text, "g") == 0 && strcmp(end[0].epoch, "e") == 0 &&
+	    end[0].seq == 3 && strcmp(log[1].text, "g~") == 0 &&
+	    strcmp(end[1].epoch, "f") == 0 && end[1].seq == 4 &&
+	    !op_next_end(&rest, &log[0], &end[0]);
 }
 
 static void
@@ -46,26 +62,25 @@ test_commands(void)
 	    "\",\"expiresAt\":\"2027-01-15T08:00:00Z\",\"created\":true,"
 	    "\"cursor\":\"sys:e1:7,u:" ANN ":e2:9\",\"recovered\":true}}") &&
 	    span_is(buf_peek(&c.own), OWN), "its frames, without a key");
-	ok(reads("join\n" S "\n" ANN "\nc:a\ne\n3\nf\n4\n" OWN "\n"
+	ok(reads("join\n" S "\n" ANN "\nc:a\ne\n3\nf\n4\n" OWN "\n\n"
 	    CURSOR) &&
 	    !c.attach && c.effect.kind == EFFECT_JOINED &&
 	    strcmp(c.effect.channel.text, "c:a") == 0 &&
 	    c.effect.places[0].seq == 3 && c.effect.places[1].seq == 4 &&
 	    span_is(buf_peek(&c.own), OWN), "join");
-	ok(reads("join\n" S "\n" ANN "\nc:a\ne\n3\nf\n4\n\n" CURSOR) &&
-	    c.effect.kind == EFFECT_JOINED && c.own.n == 0,
-	    "join of which all are told");
-	ok(reads("leave\n" S "\n" ANN "\ng\ne\n3\nf\n4\n" CURSOR) &&
+	ok(reads("join\n" S "\n" ANN "\nc:a\ne\n3\nf\n4\n\n" ENDS "\n"
+	    CURSOR) &&
+	    c.effect.kind == EFFECT_JOINED && c.own.n == 0 && ends_are_two(),
+	    "join of which all are told, and for which another gave way");
+	ok(reads("leave\n" S "\n" ANN "\ng\n" ENDS "\n" CURSOR) &&
 	    c.effect.kind == EFFECT_LEFT &&
-	    strcmp(c.effect.channel.text, "g") == 0 &&
-	    strcmp(c.effect.places[0].epoch, "e") == 0 &&
-	    c.effect.places[0].seq == 3 && c.effect.places[1].seq == 4,
+	    strcmp(c.effect.channel.text, "g") == 0 && ends_are_two(),
 	    "leave");
-	ok(reads("leave\n" S "\n" ANN "\ng\n\n0\n\n0\n" CURSOR) &&
-	    c.effect.places[0].epoch[0] == '\0', "of a channel without logs");
-	ok(reads("out\n" S "\n" ANN "\n" CURSOR) &&
+	ok(reads("leave\n" S "\n" ANN "\ng\n\n" CURSOR) &&
+	    c.effect.ends.n == 0, "of a channel without logs");
+	ok(reads("out\n" S "\n" ANN "\n" ENDS "\n" CURSOR) &&
 	    c.effect.kind == EFFECT_SIGNED_OUT &&
-	    strcmp(c.effect.user, ANN) == 0, "out");
+	    strcmp(c.effect.user, ANN) == 0 && ends_are_two(), "out");
 	ok(reads("key\n" S "\n" ANN "\n" HASH "\n12\n" CURSOR) &&
 	    c.effect.kind == EFFECT_KEY && c.effect.key_left == 12 &&
 	    strcmp(c.effect.key_hash, HASH) == 0, "key");
@@ -78,11 +93,17 @@ test_nonsense(void)
 		"attach\n", "attach\n" S "\n", "attach\nx\n" HASH "\n",
 		"attach\n" S "\n" HASH "\n" ANN "\n" CURSOR,
 		"nosuch\n" S "\n" ANN "\n", "out\n" S "\n", "out\n" S "\nx\n",
-		"out\n" S "\n" ANN "\n\n", "leave\n" S "\n" ANN "\ng\n",
-		"leave\n" S "\n" ANN "\n\ne\n3\nf\n4\n",
-		"leave\n" S "\n" ANN "\ng\ne\nx\nf\n4\n",
-		"join\n" S "\n" ANN "\ng\ne\nx\nf\n4\n\n",
-		"join\n" S "\n" ANN "\ng\n\n3\nf\n4\n\n",
+		"out\n" S "\n" ANN "\n", "out\n" S "\n" ANN "\n\n\n",
+		"out\n" S "\n" ANN "\n" ENDS ENDS "g e\n",
+		"out\n" S "\n" ANN "\n" ENDS "g \n",
+		"leave\n" S "\n" ANN "\ng\n",
+		"leave\n" S "\n" ANN "\n\n" ENDS "\n",
+		"leave\n" S "\n" ANN "\ng\n" "g e x,\n",
+		"leave\n" S "\n" ANN "\ng\n" " e 3,\n",
+		"leave\n" S "\n" ANN "\ng\n" "g  3,\n",
+		"join\n" S "\n" ANN "\ng\ne\nx\nf\n4\n\n\n",
+		"join\n" S "\n" ANN "\ng\n\n3\nf\n4\n\n\n",
+		"join\n" S "\n" ANN "\ng\ne\n3\nf\n4\n\n",
 		"key\n" S "\n" ANN "\nabc\n12\n",
 		"1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13\n14\n15\n16\n17\n" };
 	char text[] = ATTACH;
@@ -111,6 +132,7 @@ begin(const char *text)
 	call_clear(&q.call);
 	buf_clear(&q.reply);
 	buf_clear(&q.own);
+	buf_clear(&q.ends);
 	memset(&q, 0, sizeof(q));
 	if (msg_parse(span_of(text), NULL, &q.msg) != ERR_NONE)
 		return STEP_ERROR;
@@ -192,6 +214,7 @@ test_password(void)
 	call_clear(&q.call);
 	buf_clear(&q.reply);
 	buf_clear(&q.own);
+	buf_clear(&q.ends);
 }
 
 int

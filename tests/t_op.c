@@ -21,6 +21,7 @@ clear(void)
 	call_clear(&q.call);
 	buf_clear(&q.reply);
 	buf_clear(&q.own);
+	buf_clear(&q.ends);
 	buf_clear(&q.since);
 	memset(&q, 0, sizeof(q));
 }
@@ -263,17 +264,20 @@ main(void)
 	ok(begin(VIA_WEBSOCKET, "{\"type\":\"channelJoin\"}") == STEP_CALL &&
 	    arg_is(7, "g"), "general");
 	ok(ANSWER(SPAN("OK"), SPAN(BOB), SPAN("e"), SPAN("1"), SPAN("f"),
-	    SPAN("2"), SPAN("0"), SPAN("0"), SPAN(OWN), SPAN("1"), SPAN("1"),
+	    SPAN("2"), SPAN("0"), SPAN("0"), SPAN(OWN), SPAN("g e 9,"),
+	    SPAN("1"), SPAN("1"),
 	    SPAN("ann\n" ANN "\nann"), SPAN("1"), SPAN(FRAME)) == STEP_DONE &&
 	    q.effect.kind == EFFECT_JOINED && q.effect.places[0].seq == 1 &&
 	    q.effect.places[1].seq == 2 && span_is(buf_peek(&q.own), OWN) &&
+	    span_is(q.effect.ends, "g e 9,") &&
 	    strstr(q.reply.p, "\"messages\":[{\"UUID\":\"u\"") != NULL,
 	    "channelJoin gives messages and users");
 	ok(begin(VIA_WEBSOCKET, "{\"type\":\"channelJoin\",\"channelJoin\":"
 	    "{\"since\":[\"g:ab:7\",\"g~:ab:9,c:a:cd:1\"]}}") == STEP_CALL &&
 	    arg_is(13, "g ab 7\ng~ ab 9\nc:a cd 1\n"), "with cursors");
 	ok(ANSWER(SPAN("OK"), SPAN(BOB), SPAN("ab"), SPAN("8"), SPAN("ab"),
-	    SPAN("9"), SPAN("1"), SPAN("1"), SPAN(""), SPAN("0"), SPAN("0"),
+	    SPAN("9"), SPAN("1"), SPAN("1"), SPAN(""), SPAN(""), SPAN("0"),
+	    SPAN("0"),
 	    SPAN(FRAME)) == STEP_DONE && q.effect.places[0].seq == 8 &&
 	    q.own.n == 0 &&
 	    strstr(q.reply.p, "\"more\":true,") != NULL &&

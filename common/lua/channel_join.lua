@@ -5,8 +5,9 @@
 -- wanted, 15 places (lines of SCOPE EPOCH SEQ)
 -- OK, channel's UUID, epoch and seq from where on the session follows, the same
 -- of the notices (before this join, or their place), '1' when the frames are
--- those after the place, more, own sys frame or '', total, number of users,
--- (member of users, on line)..., frames
+-- those after the place, more, own sys frame or '', the ends (see end_of) of a
+-- channel that gave way, total, number of users, (member of users, on line)...,
+-- frames
 
 -- Whether the channel's notices from that index of their list on, at most
 -- NOTICES and some, have a join of user.
@@ -59,7 +60,7 @@ local frames = {}
 if from <= last then
 	frames = call('LRANGE', key(scope, ':l'), from - first, last - first)
 end
-local own = session_entered(session, user, name, scope, tonumber(ARGV[13]),
+local own, ends = session_entered(session, user, name, scope, tonumber(ARGV[13]),
     e .. ' ' .. last .. ' ' .. ne .. ' ' .. ns)
 if own ~= '' and ns < newest and
     joined_since(scope, user, ns + 1 - oldest) then
@@ -67,12 +68,12 @@ if own ~= '' and ns < newest and
 end
 if bridge == '' then
 	command(call('HGET', SYS .. 's:' .. session, 'b'), 'join', session, user,
-	    scope, e, last, ne, ns, own)
+	    scope, e, last, ne, ns, own, ends)
 end
 converses(user, scope, call('HGET', m, 't') or micro(), 'NX')
 local rows, total = people(scope, 0, tonumber(ARGV[14]), false)
 local out = { done(bridge), call('HGET', m, 'i'), e, tostring(last), ne, tostring(ns),
-	whole and '1' or '0', more and '1' or '0', own, tostring(total),
+	whole and '1' or '0', more and '1' or '0', own, ends, tostring(total),
 	tostring(#rows) }
 put_users(out, rows, true)
 for i = 1, #frames do

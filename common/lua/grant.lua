@@ -12,7 +12,8 @@
 -- 26, 27 the rate of requests over HTTP, which a sign-in by key is one of
 -- OK, user, name in JSON, end of the key (ms), created, epoch and seq of sys,
 -- of the user's log, own sys frame, '' (none) or '-' (it comes after the place
--- of sys), ms that the key lives, '1' when both go on at their places. AGAIN:
+-- of sys), ms that the key lives, '1' when both go on at their places; then the
+-- ends (see end_of) of all that a session of a bridge followed before. AGAIN:
 -- another won the name, or the password changed meanwhile.
 local mode, user, hash = ARGV[4], ARGV[5], ARGV[10]
 local ttl, session, bridge = tonumber(ARGV[11]), ARGV[13], ARGV[14]
@@ -76,6 +77,7 @@ key_add(user, hash, ttl)
 local own = ''
 local given = places(ARGV[25])
 local ue, us, mine = resumed('u:' .. user, given)
+local ends = bridge ~= '' and ends_of_all(session) or ''
 session_ended(session, tonumber(ARGV[19]))
 if session_begun(session, user, bridge, ARGV[15]) then
 	own = sys_signed('signIn', user, name)
@@ -96,4 +98,5 @@ local out = { done(bridge), user, name, till, mode == 'new' and '1' or '0', se,
 if ARGV[20] == '1' then
 	command(bridge, 'attach', session, hash, unpack(out, 2))
 end
+out[#out + 1] = ends
 return out

@@ -67,6 +67,7 @@ render(unsigned which, const struct answer *a)
 	call_clear(&q.call);
 	buf_clear(&q.reply);
 	buf_clear(&q.own);
+	buf_clear(&q.ends);
 	buf_clear(&q.since);
 	poll_clear(&q.poll);
 }

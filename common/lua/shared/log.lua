@@ -42,6 +42,17 @@ local function place(scope)
 	return v[1] or '', v[2] or '0'
 end
 
+-- Where a log ends that a session follows no longer, or, of a channel, both of
+-- its logs: SCOPE EPOCH SEQ and a comma each; nothing where there is none.
+local function end_of(scope)
+	local e, s = place(scope)
+	return e ~= '' and scope .. ' ' .. e .. ' ' .. s .. ',' or ''
+end
+
+local function ends_of(channel)
+	return end_of(channel) .. end_of(channel .. '~')
+end
+
 -- The places in lines of SCOPE EPOCH SEQ: scope -> { epoch, seq }.
 local function places(lines)
 	local of = {}

@@ -76,6 +76,20 @@ local function session_ended(session, grace)
 	return n
 end
 
+-- The ends (see end_of) of all that a session follows; '' when it is nobody's.
+local function ends_of_all(session)
+	local k, ends = SYS .. 's:' .. session, {}
+	local user = call('HGET', k, 'u')
+	local fields = user and call('HKEYS', k) or {}
+	for i = 1, #fields do
+		if fields[i]:sub(1, 2) == 'c:' then
+			ends[#ends + 1] = ends_of(fields[i]:sub(3))
+		end
+	end
+	return user and end_of('sys') .. end_of('u:' .. user)
+	    .. table.concat(ends) or ''
+end
+
 -- Has a bridge's session counted as user's, under this incarnation.
 local function session_claimed(session, user, name, bridge)
 	local k = SYS .. 's:' .. session
@@ -152,11 +166,11 @@ end
 -- At most channels, the one joined longest ago gives way. place: epoch and seq
 -- of messages and of notices from where on it follows; a bridge's sessions know.
 -- Returns the sys channelJoin that is for this session alone, where all are told
--- of nothing, or ''.
+-- of nothing, or '', and the ends (see end_of) of the channel that gave way, or ''.
 local function session_entered(session, user, name, scope, most, place)
-	local k, field = SYS .. 's:' .. session, 'c:' .. scope
+	local k, field, ends = SYS .. 's:' .. session, 'c:' .. scope, ''
 	if call('HEXISTS', k, field) == 1 then
-		return ''
+		return '', ends
 	end
 	if call('HLEN', k) >= most then
 		local fields, n, first, oldest = call('HGETALL', k), 0
@@ -170,6 +184,7 @@ local function session_entered(session, user, name, scope, most, place)
 			end
 		end
 		if n >= most then
+			ends = ends_of(oldest)
 			session_left(session, user, oldest, 0)
 		end
 	end
@@ -177,5 +192,5 @@ local function session_entered(session, user, name, scope, most, place)
 	    .. (place and ' ' .. place or ''))
 	session_news(user, session)
 	return entered(scope, user, name) and ''
-	    or '{"type":"sys",' .. joining(scope, user, name)
+	    or '{"type":"sys",' .. joining(scope, user, name), ends
 end
