@@ -191,13 +191,6 @@ epoch_of(const struct member *m)
 	return m->epoch[0] == '\0' ? m->of->epoch : m->epoch;
 }
 
-void
-hub_sent(const struct member *m, struct place *at)
-{
-	if (m->seq > at->seq && strcmp(epoch_of(m), at->epoch) == 0)
-		at->seq = m->seq;
-}
-
 /* Behind a read that was asked for, a live ring has all that is left of it. */
 bool
 hub_had(struct member *m, const struct place *to, bool asked)

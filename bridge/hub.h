@@ -30,8 +30,8 @@ struct member {
 struct hub_handler {
 	/* Sends frames to the session. */
 	void (*send)(struct session *s, const char *frames, size_t n);
-	/* Whether the session may get frames now. When its socket holds bytes
-	 * it keeps its place and asks for hub_catch_up later. */
+	/* Whether the session may get frames now. If not it keeps its place
+	 * and asks for hub_catch_up later. */
 	bool (*ready)(struct session *s);
 	/* Whether the session is to be spared this frame. */
 	bool (*skips)(struct session *s, struct span text);
@@ -86,8 +86,6 @@ void hub_end(struct member *m, const struct place *at);
 /* Whether m was sent all up to a place of its log. asked: this was called for the
  * place before. The first time, what is not here yet is read; on_read follows. */
 bool hub_had(struct member *m, const struct place *to, bool asked);
-/* Where m was sent more of its log than up to the place, that is moved there. */
-void hub_sent(const struct member *m, struct place *at);
 /* The member was moved to another place in memory. */
 void hub_moved(struct member *m);
 /* Sends the session what it has not had. */

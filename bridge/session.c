@@ -180,9 +180,10 @@ on_tick(uv_timer_t *timer)
 struct hub_handler
 sessions_hub_handler(struct sessions *t)
 {
-	return (struct hub_handler){ session_send, session_ready, session_skips, thin,
-		session_too_slow, session_keys, members, on_probe, on_command,
-		on_heard_commands, on_command_gap, on_read, t };
+	return (struct hub_handler){ session_send, session_takes_events,
+		session_skips, thin, session_too_slow, session_keys, members,
+		on_probe, on_command, on_heard_commands, on_command_gap,
+		on_read, t };
 }
 
 struct sessions *

@@ -68,6 +68,8 @@ struct session {
 	bool busy;                      /* a request is running, or it is not
 					 * ready yet */
 	bool key_moved;                 /* since that began, to a new key */
+	bool withheld;                  /* events, until that is answered: it
+					 * may end logs, we do not know where */
 	struct answer_kept *answer;     /* these wait for their turn */
 	struct command_kept *commands, **last_command;
 	size_t ncommands;
@@ -247,10 +249,8 @@ void session_end_logs(struct session *s, struct span ends);
 bool session_owes(struct session *s, const struct effect *e, bool *asked);
 /* Whether one of the ends is of that log. */
 bool session_has_end(struct span ends, const struct scope *log);
-/* Where the join is of a channel whose logs are among the ends, it begins behind
- * what the session was sent of them. Any other effect is left as it is. */
-void session_start_behind(struct session *s, struct span ends,
-    struct effect *join);
+/* Whether it may be sent events now (hub_handler.ready). */
+bool session_takes_events(struct session *s);
 
 /* ---- session_order.c ---- */
 
@@ -272,9 +272,6 @@ void session_order_go_on(struct session *s);
 void session_order_tick(struct session *s, uint64_t now);
 /* A join came true: what is kept behind it and ends it does so where it was. */
 void session_order_joins(struct session *s, const struct effect *e);
-/* The answer that ends logs, and comes true now, was late: what the session was
- * sent behind these ends is not sent again by a join that is kept. */
-void session_order_leaves(struct session *s, const struct effect *e);
 /* What the request did of which the answer is kept; NULL: none is. */
 const struct effect *session_kept(const struct session *s);
 /* Forgets all that is kept. */

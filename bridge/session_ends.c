@@ -61,6 +61,12 @@ session_owes(struct session *s, const struct effect *e, bool *asked)
 }
 
 bool
+session_takes_events(struct session *s)
+{
+	return !s->withheld && session_ready(s);
+}
+
+bool
 session_has_end(struct span ends, const struct scope *log)
 {
 	struct scope of;
@@ -70,21 +76,4 @@ session_has_end(struct span ends, const struct scope *log)
 	while (!has && op_next_end(&ends, &of, &end))
 		has = strcmp(of.text, log->text) == 0;
 	return has;
-}
-
-void
-session_start_behind(struct session *s, struct span ends, struct effect *join)
-{
-	struct scope notices = scope_notices(&join->channel);
-	struct place end;
-	struct member *m;
-
-	if (join->kind != EFFECT_JOINED)
-		return;
-	while ((m = next_end(s, &ends, &end)) != NULL) {
-		if (hub_follows(m, &join->channel))
-			hub_sent(m, &join->places[0]);
-		else if (hub_follows(m, &notices))
-			hub_sent(m, &join->places[1]);
-	}
 }

@@ -321,13 +321,6 @@ session_order_joins(struct session *s, const struct effect *e)
 		session_end_logs(s, c->command.effect.ends);
 }
 
-void
-session_order_leaves(struct session *s, const struct effect *e)
-{
-	for (struct command_kept *c = s->commands; c != NULL; c = c->next)
-		session_start_behind(s, e->ends, &c->command.effect);
-}
-
 const struct effect *
 session_kept(const struct session *s)
 {

@@ -20,21 +20,14 @@ take_key(struct session *s, const struct effect *e)
 static bool
 sign_in(struct session *s, const struct effect *e)
 {
-	struct place places[OWN_LOGS] = { e->places[0], e->places[1] };
-
-	if (s->state == SESSION_SIGNED_IN) {
-		if (strcmp(s->user, e->user) == 0)
-			hub_sent(&s->own[1], &places[1]);
+	if (s->state == SESSION_SIGNED_IN)
 		session_leave_all(s);
-	}
 	snprintf(s->user, sizeof(s->user), "%s", e->user);
 	take_key(s, e);
-	if (places[1].seq != e->places[1].seq)
-		s->key_until = 0; /* what is passed over may tell of it */
 	s->key_moved = false;
 	s->used = true;
 	session_set_state(s, SESSION_SIGNED_IN);
-	return session_follow_own(s, places);
+	return session_follow_own(s, e->places);
 }
 
 void
@@ -65,7 +58,6 @@ session_apply(struct session *s, const struct effect *e)
 		presence_gone(s->table->presence, s->uuid, 0);
 		return;
 	}
-	session_order_leaves(s, e);
 	switch (e->kind) {
 	case EFFECT_SIGNED_IN:
 		ok = sign_in(s, e);

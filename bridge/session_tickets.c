@@ -38,22 +38,24 @@ session_tickets_clear(struct sessions *t)
 
 static void on_outcome(void *arg, const struct outcome *o);
 
-/* False without memory. */
+/* m: what was read of it, or NULL, is taken over. False without memory. */
 static bool
 send_off(struct sessions *t, uint64_t id, const struct actor *a,
-    const struct waiting *w)
+    const struct waiting *w, struct msg *m)
 {
 	struct ticket *ticket = malloc(sizeof(*ticket));
 
-	if (ticket == NULL)
+	if (ticket == NULL) {
+		msg_free(m);
 		return false;
+	}
 	*ticket = (struct ticket){ .next = t->tickets, .link = &t->tickets,
 		.table = t, .id = id, .actor = *a,
 		.generation = presence_generation(t->presence) };
 	if (ticket->next != NULL)
 		ticket->next->link = &ticket->next;
 	t->tickets = ticket;
-	run_message(t->run, a, (struct span){ w->bytes, w->n }, NULL, NULL,
+	run_message(t->run, a, (struct span){ w->bytes, w->n }, NULL, m,
 	    (struct span){ NULL, 0 }, on_outcome, ticket);
 	return true;
 }
@@ -75,7 +77,7 @@ send_off_sign_out(struct ticket *ticket, const struct effect *e)
 	struct actor *a = &ticket->actor;
 
 	become(a, e);
-	if (!send_off(ticket->table, 0, a, ticket->sign_out))
+	if (!send_off(ticket->table, 0, a, ticket->sign_out, NULL))
 		session_gone(ticket->table, a->session);
 }
 
@@ -96,6 +98,8 @@ on_outcome(void *arg, const struct outcome *o)
 	else if (s == NULL)
 		session_missed(t, ticket->actor.session, o->effect);
 	ticket_free(ticket);
+	if (s != NULL)
+		s->withheld = false;
 	if (s != NULL && !session_keep_answer(s, o, generation))
 		session_answered(s, o, generation);
 }
@@ -117,8 +121,17 @@ bool
 session_send_off(struct session *s)
 {
 	struct actor a = actor_of(s);
+	struct msg *m = NULL;
+	const struct op *op;
 
-	return send_off(s->table, s->id, &a, s->asked);
+	if (msg_parse((struct span){ s->asked->bytes, s->asked->n }, NULL,
+	    &m) != ERR_NONE) {
+		msg_free(m); /* it is read again, for its error */
+		m = NULL;
+	}
+	op = m == NULL ? NULL : op_find(msg_type(m));
+	s->withheld = op != NULL && (op->flags & OP_ENDS) != 0;
+	return send_off(s->table, s->id, &a, s->asked, m);
 }
 
 /* The request that waits, taken out, if it is a signOut of whom s is signed in
@@ -171,7 +184,7 @@ session_sign_out_waiting(struct session *s)
 	kept = session_kept(s);
 	if (kept != NULL)
 		become(&a, kept);
-	sent = send_off(t, 0, &a, w);
+	sent = send_off(t, 0, &a, w, NULL);
 	free(w);
 	return sent;
 }

@@ -121,7 +121,8 @@ struct request {
 enum {
 	OP_SIGNED = 1, /* needs somebody signed in */
 	OP_GET = 2,    /* may be asked by GET */
-	OP_HTTP = 4    /* HTTP only */
+	OP_HTTP = 4,   /* HTTP only */
+	OP_ENDS = 8    /* may end that the session follows a log */
 };
 
 struct op {

@@ -30,5 +30,5 @@ render(struct request *q, const struct answer *a)
 	return STEP_DONE;
 }
 
-const struct op op_channel_leave = { "channelLeave", OP_SIGNED, build,
+const struct op op_channel_leave = { "channelLeave", OP_SIGNED | OP_ENDS, build,
 	render };

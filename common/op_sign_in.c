@@ -176,5 +176,5 @@ render(struct request *q, const struct answer *a)
 	return find(q, name);
 }
 
-const struct op op_sign_in = { "signIn", 0, build, render };
-const struct op op_sign_up = { "signUp", 0, build, render };
+const struct op op_sign_in = { "signIn", OP_ENDS, build, render };
+const struct op op_sign_up = { "signUp", OP_ENDS, build, render };

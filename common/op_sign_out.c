@@ -29,4 +29,4 @@ render(struct request *q, const struct answer *a)
 	return STEP_DONE;
 }
 
-const struct op op_sign_out = { "signOut", OP_SIGNED, build, render };
+const struct op op_sign_out = { "signOut", OP_SIGNED | OP_ENDS, build, render };

@@ -213,6 +213,22 @@ await rounds('4001', 'and its key, which dies meanwhile, ends it', async () => {
   return d.code;
 });
 
+for (const [type, payload] of [['channelLeave', (channel) => ({ channelLeave: { channel } })], ['signOut', () => ({})]]) {
+  await rounds('0, 0', `${type} on the WebSocket whose answer is late: that comes before what it announces, and nothing that was said behind`, async (channel) => {
+    const d = await inside(channel);
+    between.hold('store');
+    d.send({ type, id: 'out', ...payload(channel) });
+    await until('the end of it', async () => !await inRedis(d, channel));
+    await say(channel, `behind ${channel}`);
+    await heard();
+    between.release();
+    const at = await until('the answer', () => d.frames.findIndex((f) => f.id === 'out') + 1);
+    d.ws.close();
+    const announced = d.frames.slice(0, at - 1).filter((f) => f.type === type || f.sys?.signOut?.uuid === d.user);
+    return `${announced.length}, ${got(d, `behind ${channel}`)}`;
+  });
+}
+
 await rounds('1, 0', 'signOut by HTTP while the log is read', async (channel) => {
   const d = await attached();
   await joining(d, channel);
