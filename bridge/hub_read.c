@@ -200,6 +200,21 @@ is_far(const struct followed *f, uint64_t last)
 	    f->scope.text[0] != 'u' && last > f->ring.last + RING_EVENTS;
 }
 
+/* Takes out what came by pub/sub while it was read. */
+static void
+skip(const struct followed *f, struct read_part *p)
+{
+	uint64_t had = f->ring.last + 1 - p->first;
+
+	if (p->first > f->ring.last || !span_is(p->epoch, f->epoch))
+		return;
+	if (had > p->n)
+		had = p->n;
+	p->frames += had;
+	p->n -= had;
+	p->first = p->n == 0 ? f->ring.last + 1 : p->first + had;
+}
+
 static void
 read_done(struct followed *f, const struct answer *a)
 {
@@ -212,6 +227,7 @@ read_done(struct followed *f, const struct answer *a)
 		ring_set_state(f, RING_RETRYING);
 		return;
 	}
+	skip(f, &p);
 	memcpy(before, f->epoch, sizeof(before));
 	snprintf(f->epoch, sizeof(f->epoch), "%.*s", (int)p.epoch.n,
 	    p.epoch.p);
@@ -366,6 +382,7 @@ on_message(void *arg, struct span channel, struct span payload)
 	struct scope s = { "" };
 	struct followed *f = find_channel(h, channel, &s);
 	struct event e;
+	bool next;
 
 	if (f == NULL || f->nmembers == 0)
 		return;
@@ -375,18 +392,19 @@ on_message(void *arg, struct span channel, struct span payload)
 	}
 	if (!event_split(payload, &e))
 		return; /* a poll's end, or none of ours */
-	if (f->state != RING_LIVE) {
-		want(f, e.epoch, e.seq);
-		return;
-	}
-	if (!span_is(e.epoch, f->epoch)) {
-		ring_read(f);
-	} else if (e.seq == f->ring.last + 1) {
-		if (!ring_is_own(f))
-			ring_set_dirty(f, f->ring.last);
+	next = e.seq == f->ring.last + 1 && span_is(e.epoch, f->epoch);
+	/* A command while its log is read as well: what is said behind it comes by
+	 * the same way. */
+	if (next && ring_is_own(f)) {
 		if (!take(f, e.text))
 			ring_read(f);
-	} else if (e.seq > f->ring.last) {
+	} else if (f->state != RING_LIVE) {
+		want(f, e.epoch, e.seq);
+	} else if (next) {
+		ring_set_dirty(f, f->ring.last);
+		if (!take(f, e.text))
+			ring_read(f);
+	} else if (e.seq > f->ring.last || !span_is(e.epoch, f->epoch)) {
 		ring_read(f);
 	}
 }

@@ -25,6 +25,7 @@ struct feed {
 	struct link *link;
 	struct feed_handler handler;
 	struct names channels;
+	struct channel *first; /* of these to be followed, or NULL */
 	uv_timer_t timer;
 	uint64_t heard;     /* ms */
 	bool pinged;
@@ -61,6 +62,8 @@ static void
 forget(struct feed *f, struct channel *c)
 {
 	names_remove(&f->channels, &c->name);
+	if (c == f->first)
+		f->first = NULL;
 	free(c);
 }
 
@@ -112,23 +115,33 @@ on_reply(void *arg, const struct redisReply *reply)
 }
 
 static void
+subscribe_again(struct feed *f, struct channel *c)
+{
+	c->acks = 0;
+	if (c->wanted)
+		subscribe(f, c);
+	else
+		forget(f, c);
+}
+
+static void
 on_ready(void *arg)
 {
 	struct feed *f = arg;
-	struct name *at = names_next(&f->channels, NULL);
+	struct name *at;
 
 	f->heard = clock_ms();
 	f->pinged = f->refused = false;
 	f->was_ready = true;
+	if (f->first != NULL)
+		subscribe_again(f, f->first);
+	at = names_next(&f->channels, NULL);
 	while (at != NULL) {
 		struct channel *c = (struct channel *)at;
 
 		at = names_next(&f->channels, at);
-		c->acks = 0;
-		if (c->wanted)
-			subscribe(f, c);
-		else
-			forget(f, c);
+		if (c != f->first)
+			subscribe_again(f, c);
 	}
 }
 
@@ -177,6 +190,8 @@ feed_subscribe(struct feed *f, struct span name)
 			free(c);
 			return false;
 		}
+		if (f->first == NULL)
+			f->first = c;
 	}
 	c->wanted = true;
 	subscribe(f, c);

@@ -28,7 +28,8 @@ struct feed *feed_new(uv_loop_t *loop, const struct conf *c,
     const struct feed_handler *h);
 /* Closes; no handler is called any more; the loop must turn on. */
 void feed_free(struct feed *f);
-/* Follows channel (one more time does nothing). False without memory. */
+/* Follows channel (one more time does nothing). What is followed first is so first
+ * again after a new connection. False without memory. */
 bool feed_subscribe(struct feed *f, struct span channel);
 /* Stops following; messages on their way are not handed on. */
 void feed_unsubscribe(struct feed *f, struct span channel);

@@ -52,6 +52,12 @@ class Between {
     return [...this.#pipes].some((pipe) => pipe.kind === (kind ?? pipe.kind) && pipe.waits.join('').includes(what));
   }
 
+  /** That one goes on. */
+  letGo(kind) {
+    this.#held[kind] = false;
+    for (const pipe of this.#pipes) this.#flush(pipe);
+  }
+
   /** Both go on; the feed drops: what was held of it is lost. */
   release(drop = false) {
     this.#held = { feed: false, store: false };

@@ -224,6 +224,28 @@ const again = await until('a join', async () => {
 });
 ok(again, 'and all works when it is back');
 is(await follows(c, 'away'), '1 true', 'in order');
+// Commands that come while their log is read, for an answer that came before them,
+// come true before what is said behind them.
+const other = await attached();
+await rounds('0 1 1 true', 'channelLeave and channelJoin by HTTP, then a message, while commands are read for another session', async (channel) => {
+  await other.ask({ type: 'channelJoin', channelJoin: { channel } });
+  await live(other, channel);
+  between.hold('feed');
+  await http('channelLeave', other, channel);
+  await http('channelJoin', other, channel);
+  await say(channel, channel);
+  between.last = new RegExp(c.name);
+  c.send({ type: 'channelJoin', id: channel, channelJoin: { channel } });
+  await until('the read', () => between.holds(other.uuid, 'store'));
+  between.letGo('feed');
+  await heard();
+  const early = got(other, channel);
+  between.release();
+  await until('the answer', () => c.frames.some((f) => f.id === channel));
+  const came = await follows(other, channel);
+  return `${early} ${got(other, channel)} ${came}`;
+});
+
 // A signOut that waits behind a sign-in of which the answer is kept ends the key
 // of that one, though the connection ends before.
 const [before, behind] = [await attached(), await attached()];
