@@ -181,7 +181,7 @@ hub_follows(const struct member *m, const struct scope *s)
 void
 hub_end(struct member *m, const struct place *at)
 {
-	if (m->end == 0)
+	if (m->end == 0 || at->seq + 1 < m->end)
 		m->end = at->seq + 1;
 }
 

@@ -80,8 +80,7 @@ bool hub_follow(struct hub *h, struct member *m, const struct scope *s,
 void hub_unfollow(struct hub *h, struct member *m);
 /* Whether m follows that log. */
 bool hub_follows(const struct member *m, const struct scope *s);
-/* What comes behind a place of its log is not for m, nor behind an earlier one for
- * which this was called. */
+/* What comes behind a place of its log is not for m. Of several the lowest counts. */
 void hub_end(struct member *m, const struct place *at);
 /* Whether m was sent all up to a place of its log. asked: this was called for the
  * place before. The first time, what is not here yet is read; on_read follows. */

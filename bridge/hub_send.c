@@ -65,7 +65,9 @@ static void
 gather_own(struct hub *h, struct member *m, const struct ring *r,
     struct buf *out)
 {
-	while (m->seq < r->last && out->n < SEND_MOST) {
+	uint64_t last = member_last(m, r);
+
+	while (m->seq < last && out->n < SEND_MOST) {
 		const struct ring_frame *e = ring_at(r, ++m->seq);
 		struct span text = { e->bytes + e->head, e->n - e->head };
 

@@ -134,8 +134,8 @@ void session_adopt(struct session *s);
 
 /* Where the channel stands among those of s; nchannels: it is not there. */
 size_t session_channel_index(const struct session *s, const struct scope *c);
-/* Follows the channel of e from its places on (once more: a silent refresh);
- * the one joined longest ago gives way at the limit. False without memory. */
+/* Follows the channel of e from its places on (once more: a silent refresh), and
+ * those that gave way (its ends) no longer. False without memory. */
 bool session_enter_channel(struct session *s, const struct effect *e);
 /* Follows the i-th channel no longer; one that is not there is fine. */
 void session_leave_channel(struct session *s, size_t i);

@@ -98,6 +98,18 @@ session_leave_all(struct session *s)
 	list_members(s);
 }
 
+/* What the script took the session out of, which need not be what the bridge would
+ * have: of a join whose answer was lost Redis alone knew. */
+static void
+give_way(struct session *s, struct span ends)
+{
+	struct scope log;
+	struct place end;
+
+	while (op_next_end(&ends, &log, &end))
+		session_leave_channel(s, session_channel_index(s, &log));
+}
+
 bool
 session_enter_channel(struct session *s, const struct effect *e)
 {
@@ -105,10 +117,11 @@ session_enter_channel(struct session *s, const struct effect *e)
 	struct scope notices = scope_notices(&e->channel);
 	struct member *m;
 
+	give_way(s, e->ends);
 	if (session_channel_index(s, &e->channel) < s->nchannels)
 		return true; /* a silent refresh */
 	if (s->nchannels == LIMIT_SESSION_CHANNELS)
-		session_leave_channel(s, 0); /* the script did so as well */
+		session_leave_channel(s, 0); /* Redis had fewer of them */
 	if (!make_room(s, s->nchannels + 1) ||
 	    !move_logs(s, s->nchannels + 1))
 		return false;
@@ -144,12 +157,16 @@ void
 session_keys(struct session *s, struct span text)
 {
 	const char *at = text.p, *end = text.p + text.n, *line;
+	const struct effect *kept = session_kept(s);
 	bool first = true;
 
 	if (s->state != SESSION_SIGNED_IN)
 		return;
-	if (text.n == 0) {
-		s->key_until = 0; /* they are to be looked after */
+	/* Which ones is not known, or the session may have signed in by another
+	 * by now: they are to be looked after. */
+	if (text.n == 0 || s->withheld ||
+	    (kept != NULL && kept->kind == EFFECT_SIGNED_IN)) {
+		s->key_until = 0;
 		return;
 	}
 	for (; (line = memchr(at, '\n', (size_t)(end - at))) != NULL;

@@ -273,7 +273,8 @@ session_order_due(struct sessions *t)
 
 	for (struct session *s = t->waiting; s != NULL; s = next) {
 		next = s->waits_next;
-		session_order_go_on(s);
+		if (session_ready(s)) /* else when its socket has drained */
+			session_order_go_on(s);
 	}
 }
 

@@ -43,6 +43,14 @@ session_missed(struct sessions *t, const char *uuid, const struct effect *e)
 		session_gone(t, uuid);
 }
 
+/* It joined while it was signed out over HTTP. */
+static bool
+joined_as_nobody(const struct session *s, const struct effect *e)
+{
+	return e->kind == EFFECT_JOINED && (s->state != SESSION_SIGNED_IN ||
+	    strcmp(s->user, e->user) != 0);
+}
+
 void
 session_apply(struct session *s, const struct effect *e)
 {
@@ -52,9 +60,8 @@ session_apply(struct session *s, const struct effect *e)
 		session_missed(s->table, s->uuid, e);
 		return;
 	}
-	if (e->kind == EFFECT_JOINED && (s->state != SESSION_SIGNED_IN ||
-	    strcmp(s->user, e->user) != 0)) {
-		/* Signed out over HTTP meanwhile; it may be counted again. */
+	if (joined_as_nobody(s, e)) {
+		/* It may be counted again. */
 		presence_gone(s->table->presence, s->uuid, 0);
 		return;
 	}
@@ -99,6 +106,16 @@ wants_own(const struct session *s, const struct effect *e)
 
 static void start(struct session *s);
 
+static void
+refuse(struct session *s, struct span id, enum error e, const char *payload)
+{
+	struct buf text = { 0 };
+
+	run_error(&text, id, e, payload);
+	session_send_text(s, &text);
+	buf_clear(&text);
+}
+
 /* The key that it ran with was dead, and the session has another by now. */
 static bool
 runs_again(const struct session *s, const struct outcome *o)
@@ -125,8 +142,11 @@ session_answered(struct session *s, const struct outcome *o,
 		session_missed(s->table, s->uuid, e);
 		return;
 	}
-	session_send_texts(s, o->reply, wants_own(s, e) ? o->own :
-	    (struct span){ NULL, 0 });
+	if (joined_as_nobody(s, e))
+		refuse(s, o->id, ERR_UNSIGNED, "");
+	else
+		session_send_texts(s, o->reply, wants_own(s, e) ? o->own :
+		    (struct span){ NULL, 0 });
 	session_apply(s, e);
 	if (e->kind == EFFECT_SIGNED_IN)
 		s->generation = generation;
@@ -146,17 +166,6 @@ start(struct session *s)
 	s->running_bytes = 2 * s->asked->n;
 	if (!session_send_off(s))
 		session_close(s, WS_FULL, "out of memory");
-}
-
-/* Answers it without running it. */
-static void
-refuse(struct session *s, struct span id, enum error e, const char *payload)
-{
-	struct buf text = { 0 };
-
-	run_error(&text, id, e, payload);
-	session_send_text(s, &text);
-	buf_clear(&text);
 }
 
 static void

@@ -12,7 +12,6 @@ class Between {
   #pipes = new Set();
   /** store is held as soon as Redis has said that by it. */
   last = null;
-  heard = '';
 
   listen(path) {
     const server = createServer((socket) => {
@@ -58,14 +57,17 @@ class Between {
     for (const pipe of this.#pipes) this.#flush(pipe);
   }
 
+  /** That connection is lost, and what was held of it. */
+  drop(kind) {
+    for (const pipe of this.#pipes) if (pipe.kind === kind) pipe.socket.destroy();
+  }
+
   /** Both go on; the feed drops: what was held of it is lost. */
   release(drop = false) {
     this.#held = { feed: false, store: false };
     this.last = null;
-    for (const pipe of this.#pipes) {
-      if (drop && pipe.kind === 'feed') pipe.socket.destroy();
-      else this.#flush(pipe);
-    }
+    if (drop) this.drop('feed');
+    for (const pipe of this.#pipes) this.#flush(pipe);
   }
 }
 

@@ -108,6 +108,21 @@ await rounds('authorized, user, 1', 'signOut by HTTP, then signIn on the WebSock
   return `${answer.type === 'users' ? 'authorized' : 'out'}, ${await cli('HGET', `palaver:{sys}:s:${c.uuid}`, 'u') === c.user ? 'user' : 'nobody'}, ${counted}`;
 });
 
+await rounds('error 4 false', 'signOut by HTTP with another key, then channelJoin on the WebSocket', async (channel, drop) => {
+  const d = await attached();
+  const { accessKey } = (await post(url, 'signIn', { signIn: { username: d.name, password } })).authorized;
+  await heard();
+  between.hold('feed');
+  await post(url, 'signOut', { sessionUUID: d.uuid, accessKey });
+  d.send({ type: 'channelJoin', id: 'j', channelJoin: { channel } });
+  const answer = await until('an answer', () => d.frames.find((f) => f.id === 'j'));
+  between.release(drop);
+  await heard();
+  const there = await until('the bridge', async () => !await inRedis(d, channel)).then(() => false, () => true);
+  d.ws.close();
+  return `${answer.type} ${answer.error?.code} ${there}`;
+});
+
 // Another user's name on the same WebSocket.
 await rounds('authorized', 'signOut by HTTP, then signIn as somebody else', async (channel, drop) => {
   const d = await attached();

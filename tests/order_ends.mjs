@@ -2,7 +2,7 @@
 // Whose session follows less than before, for it leaves a channel, has one give way
 // or signs out, is sent all that was said before, though what it asks and what it
 // is told come by two connections, and a log may be being read.
-import { redisLater as cli, is, until, post, end } from './lib.mjs';
+import { redisLater as cli, Client, is, until, post, end, work } from './lib.mjs';
 import { between, url, password, attached, http, say, got, inRedis, heard, live, follows, speaker, witness, rounds, joining } from './lib-between.mjs';
 
 // Of a channel that is left the log may still be being read: what was said there
@@ -111,15 +111,21 @@ await rounds('1 0 0 false', 'channelJoin and channelLeave by HTTP behind a reque
   return `${got(leaver, channel)} ${got(leaver, `behind ${channel}`)} ${came}`;
 });
 
+/** To the user alone, who is not in that channel; the UUID of which he is told. */
+const whisper = async (session) => (await post(url, 'channelMessage', { accessKey: speaker.accessKey, channelMessage: { recipientUUID: session.user, message: 'psst' } })).channelMessage.UUID;
+const told = (session, uuid) => session.frames.filter((f) => f.sys?.channelMessage?.UUID === uuid).length;
+
 // Who does not read has it when he reads on; more than the ring has as well.
 for (const [type, most] of [['channelLeave', 60], ['channelLeave', 600], ['signOut', 60]]) {
   const channel = `slow${type.toLowerCase()}${most}`;
   const slow = await inside(channel);
   slow.ws._socket.pause();
   for (let n = 0; n < most; n += 1) await say(channel, `${n} ${'x'.repeat(4000)}`);
+  const first = await whisper(slow);
   await http(type, slow, type === 'channelLeave' && channel);
   await heard();
   await say(channel, 'behind it');
+  const last = await whisper(slow);
   await heard();
   slow.ws._socket.resume();
   const out = type === 'channelLeave' ? { type, channelLeave: { channel: 'none' }, id: 'out' } : { type: 'signIn', signIn: { username: slow.name, password }, id: 'out' };
@@ -128,6 +134,7 @@ for (const [type, most] of [['channelLeave', 60], ['channelLeave', 600], ['signO
   const came = slow.frames.filter((f) => f.channelMessage?.channel === channel).map((f) => parseInt(f.channelMessage.Message, 10));
   came.splice(0, came.indexOf(0)); // what was said to see it live
   is(`${came.findIndex((k, n) => k !== n)} ${came.length}`, `-1 ${most}`, `who does not read and does ${type} by HTTP has had all of ${most} that were said before, and no more`);
+  is(`${told(slow, first)} ${told(slow, last)}`, type === 'signOut' ? '1 0' : '1 1', 'and is told of a private message behind it unless it has signed out');
   is(await follows(slow, channel), '0 false', 'and then follows it no more');
   slow.ws.close();
 }
@@ -141,9 +148,6 @@ async function before(session, id, ...messages) {
   const count = (m) => came.filter((f) => f.channelMessage?.Message === m || f.sys?.channelMessage?.UUID === m).length;
   return `${came[at - 1].type} ${messages.map(count)}`;
 }
-/** To the user alone, who is not in that channel; the UUID of which he is told. */
-const whisper = async (session) => (await post(url, 'channelMessage', { accessKey: speaker.accessKey, channelMessage: { recipientUUID: session.user, message: 'psst' } })).channelMessage.UUID;
-
 await rounds('signOut 1', 'message and signOut at once on the WebSocket: the own copy comes, before the answer', async (channel) => {
   const d = await inside(channel);
   d.send({ type: 'channelMessage', channelMessage: { channel, message: channel } });
@@ -198,6 +202,40 @@ await rounds('1', 'signIn as the same user whose answer is late: what it is told
   await d.ask({ type: 'users', users: { limit: 0 } });
   d.ws.close();
   return d.frames.filter((f) => f.sys?.channelMessage?.UUID === told).length;
+});
+
+await rounds('0 true 1', 'signIn as the same user with since: what it was not told of before comes', async () => {
+  const d = await attached();
+  const { cursor } = (await post(url, 'signIn', { signIn: { username: d.name, password } })).authorized;
+  d.ws.close();
+  const missed = await whisper(d);
+  const again = await Client.open(`ws+unix://${work}/b1.sock:/ws`);
+  await again.ask({ type: 'signIn', signIn: { accessKey: d.key } }, 'authorized');
+  await whisper(d);
+  await until('what it is told of behind', () => again.frames.some((f) => f.sys?.channelMessage));
+  const before = told(again, missed);
+  again.send({ type: 'signIn', id: 'in', signIn: { accessKey: d.key, since: cursor } });
+  const { authorized } = await until('the answer', () => again.frames.find((f) => f.id === 'in'));
+  await heard();
+  await again.ask({ type: 'users', users: { limit: 0 } });
+  again.ws.close();
+  return `${before} ${authorized.recovered} ${told(again, missed)}`;
+});
+
+await rounds('authorized 0 1', 'but its former key, which dies meanwhile, does not end it', async () => {
+  const d = await attached();
+  const { accessKey } = (await post(url, 'signIn', { signIn: { username: d.name, password } })).authorized;
+  between.hold('store');
+  d.send({ type: 'signIn', id: 'in', signIn: { accessKey } });
+  await until('the signIn', async () => !await inRedis(d, 'mark'));
+  await post(url, 'signOut', { accessKey: d.key });
+  await heard();
+  between.release();
+  const came = await before(d, 'in').catch(() => '');
+  const uuid = await whisper(d);
+  await until('what it is told of', () => d.code || told(d, uuid));
+  d.ws.close();
+  return `${came.trim()} ${d.code} ${told(d, uuid)}`;
 });
 
 await rounds('4001', 'and its key, which dies meanwhile, ends it', async () => {
@@ -289,6 +327,24 @@ await rounds('1 1 true', 'channelJoin beyond the limit on the WebSocket whose an
   const came = await follows(many, oldest);
   return `${got(many, `again ${channel}`)} ${came}`;
 });
+
+// Of a join whose answer was lost Redis knows, and its bridge does not: which channel
+// gives way to the next is for Redis to say.
+await many.ask({ type: 'channelLeave', channelLeave: { channel: channels.pop() } });
+await heard();
+between.hold('store');
+many.send({ type: 'channelJoin', id: 'lost', channelJoin: { channel: 'lost' } });
+await until('the join', () => inRedis(many, 'lost'));
+await http('channelJoin', many, 'beyond');
+await heard();
+between.drop('store');
+between.release();
+await until('the answer', () => many.frames.some((f) => f.id === 'lost'));
+await until('what the bridge knows', async () => !await inRedis(many, 'lost'));
+for (const channel of [channels[0], channels[1], 'beyond']) {
+  const there = await follows(many, channel);
+  is(there, channel === channels[0] ? '0 false' : '1 true', `behind a join whose answer was lost: bridge and Redis agree about ${channel}`);
+}
 
 // What cannot be had in time is not passed over.
 const stuck = await attached();
