@@ -101,7 +101,8 @@ struct read_part {
 	size_t n;
 };
 /* Reads the log of f from a place on, until that many bytes are exceeded or
- * READ_EVENTS read. cb gets a struct reading, for read_end. False: no memory. */
+ * READ_EVENTS (of commands: READ_COMMANDS) read. cb gets a struct reading, for
+ * read_end. False: no memory. */
 bool read_begin(struct followed *f, const char *epoch, uint64_t seq,
     unsigned bytes, store_cb *cb);
 /* The ring that it was for, which may be one that nobody follows or a later one

@@ -10,6 +10,8 @@
 #include "log.h"
 
 #define READ_BYTES (512 * 1024) /* of one read into a ring, and a frame more */
+#define READ_COMMANDS 1000 /* all that this bridge's own log keeps, so that no
+			     * other log is read behind a part of them */
 #define READ_TIMEOUT 5000 /* ms */
 #define PROBE "- 0 probe" /* what a heartbeat publishes; it is in no log */
 
@@ -105,7 +107,7 @@ read_begin(struct followed *f, const char *epoch, uint64_t seq, unsigned bytes,
 	call_str(&r->call, f->scope.text);
 	call_str(&r->call, epoch);
 	call_uint(&r->call, seq);
-	call_uint(&r->call, READ_EVENTS);
+	call_uint(&r->call, ring_is_own(f) ? READ_COMMANDS : READ_EVENTS);
 	call_uint(&r->call, bytes);
 	if (call_send(&r->call, f->hub->store, READ_TIMEOUT, cb, r))
 		return true;
@@ -204,10 +206,12 @@ is_far(const struct followed *f, uint64_t last)
 static void
 skip(const struct followed *f, struct read_part *p)
 {
-	uint64_t had = f->ring.last + 1 - p->first;
+	uint64_t had;
 
-	if (p->first > f->ring.last || !span_is(p->epoch, f->epoch))
+	if (p->first > f->ring.last ||
+	    !is_place(p, span_of(f->epoch), f->ring.last))
 		return;
+	had = f->ring.last + 1 - p->first;
 	if (had > p->n)
 		had = p->n;
 	p->frames += had;

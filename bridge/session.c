@@ -170,7 +170,7 @@ on_tick(uv_timer_t *timer)
 			ws_ping(s->conn);
 		}
 		if (s->state == SESSION_SIGNED_IN && s->thin.owed &&
-		    session_ready(s) && thin_tells(&s->thin, now))
+		    session_takes_events(s) && thin_tells(&s->thin, now))
 			tell(s);
 	}
 	if (looks)

@@ -68,8 +68,10 @@ struct session {
 	bool busy;                      /* a request is running, or it is not
 					 * ready yet */
 	bool key_moved;                 /* since that began, to a new key */
-	bool withheld;                  /* events, until that is answered: it
+	bool withheld;                  /* events, until its turn comes: it
 					 * may end logs, we do not know where */
+	const struct effect *next_answer; /* while what came before it is
+					 * carried out */
 	struct answer_kept *answer;     /* these wait for their turn */
 	struct command_kept *commands, **last_command;
 	size_t ncommands;
@@ -247,8 +249,6 @@ void session_end_logs(struct session *s, struct span ends);
 /* Whether the effect ends logs of which the session is yet to be sent something.
  * What is not here is asked for, once: *asked. */
 bool session_owes(struct session *s, const struct effect *e, bool *asked);
-/* Whether one of the ends is of that log. */
-bool session_has_end(struct span ends, const struct scope *log);
 /* Whether it may be sent events now (hub_handler.ready). */
 bool session_takes_events(struct session *s);
 
@@ -270,8 +270,8 @@ void session_order_due(struct sessions *t);
 void session_order_go_on(struct session *s);
 /* Gives up what waits for too long. now in ms. */
 void session_order_tick(struct session *s, uint64_t now);
-/* A join came true: what is kept behind it and ends it does so where it was. */
-void session_order_joins(struct session *s, const struct effect *e);
+/* It follows more: what is kept behind that and ends it does so where it was. */
+void session_order_follows(struct session *s);
 /* What the request did of which the answer is kept; NULL: none is. */
 const struct effect *session_kept(const struct session *s);
 /* Forgets all that is kept. */

@@ -65,15 +65,3 @@ session_takes_events(struct session *s)
 {
 	return !s->withheld && session_ready(s);
 }
-
-bool
-session_has_end(struct span ends, const struct scope *log)
-{
-	struct scope of;
-	struct place end;
-	bool has = false;
-
-	while (!has && op_next_end(&ends, &of, &end))
-		has = strcmp(of.text, log->text) == 0;
-	return has;
-}

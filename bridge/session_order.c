@@ -6,15 +6,16 @@
  *
  *   commands behind that are kept until the answer was carried out, so while
  *   a request is on its way all of that session are;
- *   the answer is kept until the commands up to there were carried out.
+ *   the answer is kept until the commands up to there were carried out; what is
+ *   behind its own ends is not sent with them.
  *
  * An error says so as well where a command may have caused it: the request ran
  * with a key that was the session's no more. It then runs again with the new one.
  *
  * Either may end that the session follows logs: it leaves a channel, has one give
- * way, signs out, or in as another user; and says up to where these went then. It
- * is kept, and so is all behind it, until the session was sent them up to there: a
- * log may yet have to be read, and a socket to drain.
+ * way, signs out, or in anew; and says up to where these went then. It is kept, and
+ * so is all behind it, until the session was sent them up to there: a log may yet
+ * have to be read, and a socket to drain.
  *
  * Who was kept waiting for operation_timeout, and not by his own socket, waits no
  * more: for commands with error 20; for a log, or with too many commands, with
@@ -120,12 +121,20 @@ carry_out(struct session *s, uint64_t seq)
 	return true;
 }
 
-/* Up to where commands that are here came before an answer: all, while not even
- * those were heard of. */
-static uint64_t
-before(bool all_heard, const struct effect *answer)
+/* Whether it is the turn of the answer, before which no more commands are to be
+ * heard of: those that are kept are carried out, while its own ends hold already,
+ * for what comes with them as well. asked: see session_owes. */
+static bool
+has_turn(struct session *s, const struct effect *answer, bool *asked)
 {
-	return all_heard ? answer->commands.seq : UINT64_MAX;
+	bool done;
+
+	s->withheld = false;
+	s->next_answer = answer;
+	session_end_logs(s, answer->ends);
+	done = carry_out(s, answer->commands.seq);
+	s->next_answer = NULL;
+	return done && !session_owes(s, answer, asked);
 }
 
 /* ---- commands ---- */
@@ -209,6 +218,7 @@ give_up(struct session *s)
 	o.reply = buf_peek(&text);
 	session_missed(s->table, s->uuid, &a->effect);
 	s->generation = 0;
+	s->withheld = false;
 	s->answer = NULL;
 	answer_free(a);
 	session_answered(s, &o, 0);
@@ -224,8 +234,8 @@ session_keep_answer(struct session *s, const struct outcome *o,
 	bool all = heard(t, commands), asked = false;
 	struct answer_kept *a;
 
-	if ((carry_out(s, before(all, o->effect)) && all &&
-	    !session_owes(s, o->effect, &asked)) || s->state == SESSION_CLOSING) {
+	if ((all && has_turn(s, o->effect, &asked)) ||
+	    s->state == SESSION_CLOSING) {
 		end_waiting(s);
 		return false;
 	}
@@ -257,8 +267,7 @@ session_order_go_on(struct session *s)
 		/* A request on its way may have come before them. */
 		if (!s->busy)
 			carry_out(s, UINT64_MAX);
-	} else if (carry_out(s, before(a->heard, &a->effect)) && a->heard &&
-	    !session_owes(s, &a->effect, &a->asked)) {
+	} else if (a->heard && has_turn(s, &a->effect, &a->asked)) {
 		s->answer = NULL;
 		session_answered(s, &a->outcome, a->generation);
 		answer_free(a);
@@ -312,14 +321,13 @@ session_order_tick(struct session *s, uint64_t now)
 }
 
 void
-session_order_joins(struct session *s, const struct effect *e)
+session_order_follows(struct session *s)
 {
-	struct command_kept *c = s->commands;
-
-	while (c != NULL && !session_has_end(c->command.effect.ends, &e->channel))
-		c = c->next;
-	if (c != NULL && session_fits(s, &c->command))
-		session_end_logs(s, c->command.effect.ends);
+	for (struct command_kept *c = s->commands; c != NULL; c = c->next)
+		if (session_fits(s, &c->command))
+			session_end_logs(s, c->command.effect.ends);
+	if (s->next_answer != NULL)
+		session_end_logs(s, s->next_answer->ends);
 }
 
 const struct effect *

@@ -68,6 +68,7 @@ session_apply(struct session *s, const struct effect *e)
 	switch (e->kind) {
 	case EFFECT_SIGNED_IN:
 		ok = sign_in(s, e);
+		session_order_follows(s);
 		break;
 	case EFFECT_SIGNED_OUT:
 		session_leave_all(s);
@@ -76,7 +77,7 @@ session_apply(struct session *s, const struct effect *e)
 		break;
 	case EFFECT_JOINED:
 		ok = session_enter_channel(s, e);
-		session_order_joins(s, e);
+		session_order_follows(s);
 		break;
 	case EFFECT_KEY:
 		if (s->state != SESSION_SIGNED_IN ||

@@ -98,8 +98,6 @@ on_outcome(void *arg, const struct outcome *o)
 	else if (s == NULL)
 		session_missed(t, ticket->actor.session, o->effect);
 	ticket_free(ticket);
-	if (s != NULL)
-		s->withheld = false;
 	if (s != NULL && !session_keep_answer(s, o, generation))
 		session_answered(s, o, generation);
 }

@@ -95,4 +95,5 @@ render(struct request *q, const struct answer *a)
 	return STEP_DONE;
 }
 
-const struct op op_channel_join = { "channelJoin", OP_SIGNED | OP_ENDS, build, render };
+const struct op op_channel_join = { "channelJoin", OP_SIGNED | OP_ENDS, build,
+	render };

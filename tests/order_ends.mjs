@@ -267,6 +267,68 @@ for (const [type, payload] of [['channelLeave', (channel) => ({ channelLeave: { 
   });
 }
 
+for (const command of ['channelJoin', 'channelLeave']) {
+  for (const [type, payload] of [['channelLeave', (channel) => ({ channelLeave: { channel } })], ['signOut', () => ({})]]) {
+    await rounds('0, 0', `so it is where ${command} of another channel by HTTP came before ${type}, and is heard of meanwhile`, async (channel) => {
+      const d = await inside(channel);
+      const other = `other${channel}`;
+      if (command === 'channelLeave') await d.ask({ type: 'channelJoin', channelJoin: { channel: other } });
+      between.hold('feed');
+      await http(command, d, other);
+      between.hold('store');
+      d.send({ type, id: 'out', ...payload(channel) });
+      await until('the end of it', async () => !await inRedis(d, channel));
+      await say(channel, `behind ${channel}`);
+      between.letGo('feed');
+      await heard();
+      between.release();
+      const at = await until('the answer', () => d.frames.findIndex((f) => f.id === 'out') + 1);
+      d.ws.close();
+      const announced = d.frames.slice(0, at - 1).filter((f) => f.type === type || f.sys?.signOut?.uuid === d.user);
+      return `${announced.length}, ${got(d, `behind ${channel}`)}`;
+    });
+  }
+}
+
+await rounds('0 false', 'channelJoin by HTTP that is heard of late, then channelLeave on the WebSocket: nothing that was said behind', async (channel) => {
+  const d = await attached();
+  await witness.ask({ type: 'channelJoin', channelJoin: { channel } });
+  await live(witness, channel);
+  between.hold('feed');
+  await http('channelJoin', d, channel);
+  between.hold('store');
+  d.send({ type: 'channelLeave', id: 'out', channelLeave: { channel } });
+  await until('the leave', async () => !await inRedis(d, channel));
+  await say(channel, channel);
+  between.letGo('feed');
+  await heard();
+  between.release();
+  await until('the answer', () => d.frames.some((f) => f.id === 'out'));
+  const came = `${got(d, channel)} ${await inRedis(d, channel)}`;
+  d.ws.close();
+  return came;
+});
+
+await rounds('0 1 0 false', 'channelLeave on the WebSocket whose answer is late, channelJoin, a message and channelLeave by HTTP: it comes once, behind the answer', async (channel) => {
+  const d = await inside(channel);
+  between.hold('feed');
+  await say(channel, `before ${channel}`);
+  between.hold('store');
+  d.send({ type: 'channelLeave', id: 'out', channelLeave: { channel } });
+  await until('the leave', async () => !await inRedis(d, channel));
+  between.letGo('feed');
+  await http('channelJoin', d, channel);
+  await say(channel, channel);
+  await http('channelLeave', d, channel);
+  await heard();
+  between.release();
+  const at = await until('the answer', () => d.frames.findIndex((f) => f.id === 'out') + 1);
+  const early = d.frames.slice(0, at).filter((f) => f.channelMessage?.Message === channel).length;
+  const came = await follows(d, channel);
+  d.ws.close();
+  return `${early} ${got(d, channel)} ${came}`;
+});
+
 await rounds('1, 0', 'signOut by HTTP while the log is read', async (channel) => {
   const d = await attached();
   await joining(d, channel);
