@@ -17,7 +17,7 @@ function clean() {
     const m = { seq: logs[channel].length + 1, uuid: `u${n}`, sender: `s${n % 2}`, text: `t${n}` };
     logs[channel].push(m);
     const began = (at += 1);
-    const answers = [{ seq: m.seq, uuid: m.uuid, at: (at += 1) }];
+    const answers = [{ seq: m.seq, uuid: m.uuid, asked: at, at: (at += 1) }];
     if (n % 4 === 0) answers.push({ ...answers[0], at: at + 50 }); // repeated
     sends.push({ ...m, channel, began, answers: n === 5 ? [] : answers });
   }
@@ -149,7 +149,7 @@ is(changed((h) => { h.logs[''].splice(0, 4); h.sends = h.sends.filter((s) => s.u
 // A failover: the copy had five of general and all of the other, and a saw two
 // more, of which nobody else knows.
 const KEPT = 5;
-const failover = { kept: { '': KEPT, named: 4 }, epochs: { '': 'new', named: 'new' }, at: 1000, settled: 1010 };
+const failover = { kept: { '': KEPT, named: 4 }, epochs: { '': 'new', named: 'new' }, at: 1000 };
 const lostOnes = [6, 7].map((seq) => ({ seq, uuid: `x${seq}`, sender: 's0', text: `x${seq}`, epoch: 'old' }));
 const toA = (h) => h.members[0].records;
 function failedOver() {
@@ -160,12 +160,12 @@ function failedOver() {
   for (const s of h.sends) {
     if (s.channel !== '' || s.seq <= KEPT) continue;
     s.began += 2000;
-    for (const a of s.answers) a.at += 2000;
+    for (const a of s.answers) Object.assign(a, { asked: a.asked + 2000, at: a.at + 2000 });
   }
   const at = toA(h).findIndex((r) => r.epoch === 'new');
   const page = toA(h).filter((r) => r.kind === 'message' && r.channel === '' && r.seq > 3 && r.seq <= KEPT);
   toA(h).splice(at, 0, ...lostOnes.map((m) => ({ kind: 'message', channel: '', ...m })), { kind: 'resumed', recovered: false }, ...page);
-  h.sends.push(...lostOnes.map((m, n) => ({ ...m, channel: '', began: 100 + n, answers: [{ seq: m.seq, uuid: m.uuid, at: 110 + n }] })));
+  h.sends.push(...lostOnes.map((m, n) => ({ ...m, channel: '', began: 100 + n, answers: [{ seq: m.seq, uuid: m.uuid, asked: 100 + n, at: 110 + n }] })));
   h.failover = structuredClone(failover);
   return h;
 }
@@ -187,9 +187,10 @@ is(after((h) => { toA(h).splice(told(h) + 2, 1); }), 'dropped', 'one that is dro
 is(after((h) => { toA(h).splice(told(h) + 1); }), 'dropped,never joined', 'nothing behind the loss');
 is(after((h) => { h.members[2].records.splice(h.members[2].records.findIndex((r) => r.seq === KEPT), 1); }), 'dropped', 'one that the copy had, dropped');
 is(after((h) => { h.failover.kept[''] = 7; }).split(',').includes('acknowledged and missing'), true, 'one that was acknowledged, that the copy had, missing');
-is(after((h) => { h.sends.at(-1).answers[0].at = 3000; }), 'acknowledged and missing', 'or was acknowledged after the failover');
-is(after((h) => { h.sends.at(-1).answers.push({ seq: 9, uuid: 'x7', at: 3000 }); h.logs[''].push({ ...lostOnes[1], seq: 9 }); }), 'dropped,dropped,dropped', 'one that was lost and is sent again is stored anew');
-is(after((h) => { h.sends.at(-1).answers.push({ seq: 9, uuid: 'x7', at: 111 }); }), 'answers differ', 'but has one answer as long as it is not');
+is(after((h) => { Object.assign(h.sends.at(-1).answers[0], { asked: 2900, at: 3000 }); }), 'acknowledged and missing', 'or was asked for after the failover');
+is(after((h) => { h.sends.at(-1).answers[0].at = 3000; }), '', 'but not one that was asked for before, however late its answer is');
+is(after((h) => { h.sends.at(-1).answers.push({ seq: 9, uuid: 'x7', asked: 2900, at: 3000 }); h.logs[''].push({ ...lostOnes[1], seq: 9 }); }), 'dropped,dropped,dropped', 'one that was lost and is sent again is stored anew');
+is(after((h) => { h.sends.at(-1).answers.push({ seq: 9, uuid: 'x7', asked: 101, at: 111 }); }), 'answers differ', 'but has one answer as long as it is not');
 is(after((h) => { h.members[2].records.splice(h.members[2].records.findIndex((r) => r.epoch === 'new'), 0, { kind: 'message', channel: '', ...lostOnes[0], text: 'else' }, { kind: 'resumed', recovered: false }); }).split(',').includes('differs'), true, 'one that is lost, and another to others');
 
 const options = { seed: 7, seconds: 5, outages: ['pub/sub cut'] };

@@ -94,7 +94,6 @@ class Servers {
     await this.address.promote(this.copy);
     this.failover = { kept, at: clock() };
     await until('the bridges', async () => (await Promise.all(this.bridges.map((b) => healthy(this.path(b))))).every(Boolean));
-    this.failover.settled = clock();
   }
   /** In which epoch each channel is after the failover. */
   async epochs() {

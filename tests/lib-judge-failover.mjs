@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The judge's part on a failover that loses data:
-//   { kept, epochs, at, settled }
+//   { kept, epochs, at }
 // kept: channel -> the last seq that the copy had when it took over; epochs:
 // channel -> its epoch since then; at: when no answer came any more of the one
-// before, but for those on their way, which had come when it was settled.
+// before, but for those on their way, to what was asked until then.
 // What was stored behind kept before then is lost. Who saw some of it must be
 // told so, and then reads anew; nobody else may be.
 
@@ -11,8 +11,8 @@
 const isLost = (failover, { channel, epoch, seq }) => epoch !== failover.epochs[channel] && seq > failover.kept[channel];
 
 /** Whether that answer to a send is; holds: the log has the message there. */
-export const answerIsLost = (failover, channel, { seq, at }, holds) => Boolean(failover) && seq > failover.kept[channel]
-  && (at < failover.at || (at < failover.settled && !holds));
+export const answerIsLost = (failover, channel, { seq, asked, at }, holds) => Boolean(failover) && seq > failover.kept[channel]
+  && (at < failover.at || (asked < failover.at && !holds));
 
 /**
  * A member's records, with what the failover did to them: 'lost' where a place or

@@ -218,9 +218,10 @@ export class Member {
     s.tries += 1;
     s.by[this.name] = (s.by[this.name] ?? 0) + 1;
     if (s.tries > 1) this.counts.repeats += 1;
+    const asked = this.run.clock();
     try {
       const { UUID, seq } = await transport.publish(s.payload);
-      s.answers.push({ uuid: UUID, seq, at: this.run.clock() });
+      s.answers.push({ uuid: UUID, seq, asked, at: this.run.clock() });
       this.#pending.delete(s.uuid);
     } catch (e) {
       if (!PASSING.has(e.code)) this.complain(e.message);
