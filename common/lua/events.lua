@@ -18,10 +18,11 @@
 local function parts_left(text)
 	local parts, last = {}, {}
 	for line, scope, e, s, te, ts, gone in text:gmatch(
-	    '((%S+) (%S+) (%d+) (%S+) (%d+)( ?!?)\n)') do
+	    '((%S+) (%S+) (%d+) (%S+) (%d+)( ?[!?]?)\n)') do
 		local part = { line = line, scope = scope, e = e,
 		    s = tonumber(s), te = te, ts = tonumber(ts),
-		    lost = gone ~= '', before = last[scope] }
+		    lost = gone ~= '', untold = gone == ' !',
+		    before = last[scope] }
 		if part.before then
 			part.before.next = part.s
 		end
@@ -40,12 +41,15 @@ local function all_places(lines)
 	return of
 end
 
--- Which of them counts for a part that ends at seq till: the last, but for those
--- behind it, which a join has given since.
-local function place_within(some, till)
-	local place
-	for i = 1, some and #some or 0 do
-		if not place or some[i][2] <= till then
+-- Which of them counts for a part: the last, but for those behind its end, and,
+-- of several, one that a join has given since, which may be just that end.
+local function place_within(some, part)
+	local n, place = some and #some or 0, nil
+	if n > 1 and part.next and some[n][2] >= part.next then
+		n = n - 1
+	end
+	for i = 1, n do
+		if not place or some[i][2] <= part.ts then
 			place = some[i]
 		end
 	end
@@ -156,7 +160,7 @@ local function follow_left(part, places, heads)
 	if part.open then
 		return part.line
 	end
-	local place = place_within(places, ts)
+	local place = place_within(places, part)
 	if place and not (before and place[2] < at) then
 		e, at = place[1], place[2]
 	end
@@ -178,12 +182,16 @@ local function follow_left(part, places, heads)
 			heads[#heads + 1] = scope
 			heads[#heads + 1] = part.open and epoch or te
 			heads[#heads + 1] = string.format('%.0f', at)
-			return part.line
+			return (part.line:gsub('!', '?'))
 		end
+	end
+	if part.untold then
+		recovered = '0'
 	end
 	-- A place of before it is none in what was joined since.
 	local latest = given[scope]
-	return part.next and latest and latest[2] < part.next and part.line or ''
+	return part.next and latest and latest[2] < part.next and
+	    part.line:gsub('!', '?') or ''
 end
 
 if not text then
