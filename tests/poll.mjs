@@ -284,17 +284,6 @@ const twice = gus.cursor;
 for (const k of [1, 2]) is((await all(gus, twice)).replace(/,?channel(Join|Leave)/g, ''), 'i,j true', `left, joined and left: both parts ${k === 1 ? '' : 'again'}`);
 is(await all(gus), ' true', 'and no more');
 
-for (const between of [[], ['between']]) {
-  const channel = `anew${between.length}`;
-  await enter(channel);
-  await say(channel, 'k', 'l');
-  await leave(channel);
-  await say(channel, ...between);
-  const { cursor } = await gus.join({ channel, limit: 0 });
-  is((await all(gus, `${gus.cursor},${cursor}`)).replace(/,?channel(Join|Leave)/g, ''), 'k,l true', `the cursor of a join without messages tells nothing of the time before${between.length ? '' : ', just where it left as well'}`);
-  is((await all(gus)), ' true', 'once');
-}
-
 await enter('big', ...Array.from({ length: 230 }, (_, n) => `n${n}`));
 await leave('big');
 await gus.join({ channel: 'big', limit: 0 }); // just where it left
@@ -350,14 +339,6 @@ for (let n = 1; n < 40; n += 1) {
 }
 is(await all(gus), `${Array.from({ length: 32 }, (_, n) => `t${n + 8}`).join()} false`, 'of more than are kept the newest, and that there was more');
 is(await all(gus), ' true', 'once');
-const hal = await Poller.open('hal');
-for (let n = 0; n < 33; n += 1) await hal.join({ channel: `h${n}`, limit: 0 });
-await say('h32', 'had');
-await all(hal);
-for (let n = 0; n < 32; n += 1) await say(`h${n}`, `t${n}`);
-for (let n = 0; n < 33; n += 1) await hal.post('channelLeave', { channel: `h${n}` });
-is(await all(hal), `${Array.from({ length: 31 }, (_, n) => `t${n + 1}`).join()} false`, 'also where it had all of the one left last');
-is(await all(hal), ' true', 'once');
 
 // A session lives for the time that its poll may wait and 20 s more.
 const lives = () => Number(redis('zscore', 'palaver:{sys}:polls', ann.session)) - Date.now();

@@ -18,11 +18,10 @@
 local function parts_left(text)
 	local parts, last = {}, {}
 	for line, scope, e, s, te, ts, gone in text:gmatch(
-	    '((%S+) (%S+) (%d+) (%S+) (%d+)( ?[!?]?)\n)') do
+	    '((%S+) (%S+) (%d+) (%S+) (%d+)( ?!?)\n)') do
 		local part = { line = line, scope = scope, e = e,
 		    s = tonumber(s), te = te, ts = tonumber(ts),
-		    lost = gone ~= '', untold = gone == ' !',
-		    before = last[scope] }
+		    lost = gone ~= '', before = last[scope] }
 		if part.before then
 			part.before.next = part.s
 		end
@@ -41,15 +40,12 @@ local function all_places(lines)
 	return of
 end
 
--- Which of them counts for a part: the last, but for those behind its end, and,
--- of several, one that a join has given since, which may be just that end.
-local function place_within(some, part)
-	local n, place = some and #some or 0, nil
-	if n > 1 and part.next and some[n][2] >= part.next then
-		n = n - 1
-	end
-	for i = 1, n do
-		if not place or some[i][2] <= part.ts then
+-- Which of them counts for a part that ends at seq till: the last, but for those
+-- behind it, which a join has given since.
+local function place_within(some, till)
+	local place
+	for i = 1, some and #some or 0 do
+		if not place or some[i][2] <= till then
 			place = some[i]
 		end
 	end
@@ -160,7 +156,7 @@ local function follow_left(part, places, heads)
 	if part.open then
 		return part.line
 	end
-	local place = place_within(places, part)
+	local place = place_within(places, ts)
 	if place and not (before and place[2] < at) then
 		e, at = place[1], place[2]
 	end
@@ -182,16 +178,12 @@ local function follow_left(part, places, heads)
 			heads[#heads + 1] = scope
 			heads[#heads + 1] = part.open and epoch or te
 			heads[#heads + 1] = string.format('%.0f', at)
-			return (part.line:gsub('!', '?'))
+			return part.line
 		end
-	end
-	if part.untold then
-		recovered = '0'
 	end
 	-- A place of before it is none in what was joined since.
 	local latest = given[scope]
-	return part.next and latest and latest[2] < part.next and
-	    part.line:gsub('!', '?') or ''
+	return part.next and latest and latest[2] < part.next and part.line or ''
 end
 
 if not text then
