@@ -293,13 +293,6 @@ is(pages, `${Array.from({ length: 230 }, (_, n) => `n${n}`).join()},anew true`, 
 await leave('big');
 is((await all(gus)).replace(/,?channel(Join|Leave)/g, ''), ' true', 'once');
 
-const long = Array.from({ length: 130 }, (_, n) => `n${n}`);
-await enter('long', ...long);
-await leave('long');
-await gus.join({ channel: 'long', limit: 0 });
-await say('long', 'anew');
-await leave('long');
-is((await all(gus)).replace(/,?channel(Join|Leave)/g, ''), `${long.join()},anew true`, 'or what it joined anew and left, too');
 await enter('cut', ...Array.from({ length: 9 }, (_, n) => `o${n}`));
 await leave('cut');
 await say('cut', 'behind');
