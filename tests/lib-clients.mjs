@@ -151,7 +151,7 @@ export class Poll {
   #gone = new AbortController();
   #joins = 0;        // begun so far
   #joining = null;   // the one that is under way
-  #leaves = [];      // answered; what was said before is not read yet
+  #leaves = [];      // answered; the poll that was under way then is not
 
   constructor(member) {
     this.member = member;
@@ -178,21 +178,17 @@ export class Poll {
    * as lost. */
   async #events(wait) {
     await this.#joining;
+    this.#left();
     const joins = this.#joins;
-    const leaves = this.#leaves.length;
-    const reply = await this.#post('events', { since: this.member.since(), wait: leaves ? 0 : wait }, this.member.session);
-    if (joins === this.#joins) {
-      this.member.events(reply);
-      if (!reply.more) this.#left(leaves);
-      return reply;
-    }
+    const reply = await this.#post('events', { since: this.member.since(), wait }, this.member.session);
+    if (joins === this.#joins) return this.member.events(reply);
     await this.#joining;
     return null;
   }
 
-  /** From here on nothing of the first channels that were left may come. */
-  #left(leaves) {
-    for (const left of this.#leaves.splice(0, leaves)) left();
+  /** From here on nothing of the channels that were left may come. */
+  #left() {
+    for (const left of this.#leaves.splice(0)) left();
   }
 
   async follow() {
@@ -210,9 +206,6 @@ export class Poll {
       }
       throw e;
     } finally {
-      // What the session has not read of them goes with it.
-      if (this.#leaves.length) m.session = '';
-      for (const { c } of this.#leaves) c.least = 0;
       this.#left();
     }
   }
@@ -237,10 +230,10 @@ export class Poll {
   async leave(c) {
     await this.#post('channelLeave', c.payload, this.member.session);
     await new Promise((resolve) => {
-      this.#leaves.push(Object.assign(() => {
+      this.#leaves.push(() => {
         if (c.in) this.member.left(c);
         resolve();
-      }, { c }));
+      });
     });
   }
 

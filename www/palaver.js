@@ -280,7 +280,7 @@ export class Palaver extends EventTarget {
 
   /** What a long-poll brought, and the cursor of it all. */
   async #events(reply, sent = '') {
-    if (!reply.recovered) await this.#joinAll(); // tells which channel it was
+    if (!reply.recovered) return this.#joinAll(); // tells which channel it was
     for (const frame of reply.frames) this.#frame(frame);
     this.#at = { all: reply.cursor };
     for (const c of this.#channels.values()) if (c.at) c.at = { join: sent.includes(c.at.join) ? '' : c.at.join };

@@ -53,9 +53,6 @@ if whole then
 	more = at + limit < last
 	from, last = at + 1, math.min(at + limit, last)
 end
-if bridge == '' then
-	session_given(session, scope, from, ns)
-end
 local frames = {}
 if from <= last then
 	frames = call('LRANGE', key(scope, ':l'), from - first, last - first)
