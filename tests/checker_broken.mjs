@@ -32,7 +32,7 @@ for (const [order, fault, leave = 0] of [['drop', 'dropped'], ['double', 'double
   is(by, `${fault} by WebSocket,${fault} by long-poll`, `the checker says ${fault}, once each`);
 }
 for (const [order, fault, options] of [
-  ['leave', 'after the leave', { shares: { ...calm.shares, leave: 60 }, seconds: 4 }],
+  ['leave', 'after the leave', { shares: { ...calm.shares, leave: 60 }, seconds: 8 }],
   ['recovered', 'dropped', { shares: { leave: 0, stall: 0 }, env: { PALAVER_HISTORY: '10' }, lossy: true, seconds: 12 }],
 ]) {
   const { faults } = await check({ seed, settle: 4000, ...calm, ...options, bridges: Array(2).fill(`${build}/tests/broken_bridge`), env: { ...options.env, PALAVER_BREAK: `${order} 0` } });
