@@ -399,15 +399,13 @@ on_message(void *arg, struct span channel, struct span payload)
 	next = e.seq == f->ring.last + 1 && span_is(e.epoch, f->epoch);
 	/* A command while its log is read as well: what is said behind it comes by
 	 * the same way. */
-	if (next && ring_is_own(f)) {
+	if (next && (f->state == RING_LIVE || ring_is_own(f))) {
+		if (!ring_is_own(f))
+			ring_set_dirty(f, f->ring.last);
 		if (!take(f, e.text))
 			ring_read(f);
 	} else if (f->state != RING_LIVE) {
 		want(f, e.epoch, e.seq);
-	} else if (next) {
-		ring_set_dirty(f, f->ring.last);
-		if (!take(f, e.text))
-			ring_read(f);
 	} else if (e.seq > f->ring.last || !span_is(e.epoch, f->epoch)) {
 		ring_read(f);
 	}
