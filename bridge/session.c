@@ -29,6 +29,12 @@ session_set_state(struct session *s, enum session_state to)
 		session_leaves(s);
 }
 
+bool
+session_is(const struct session *s, const char *user)
+{
+	return s->state == SESSION_SIGNED_IN && strcmp(s->user, user) == 0;
+}
+
 void
 session_close(struct session *s, enum ws_close code, const char *reason)
 {

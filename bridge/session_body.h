@@ -124,6 +124,8 @@ void session_unlink(struct session *s);
 /* ---- session.c ---- */
 
 void session_set_state(struct session *s, enum session_state to);
+/* Whether it is signed in as that user. */
+bool session_is(const struct session *s, const char *user);
 /* Tells the peer and goes on no more; the connection ends by itself. */
 void session_close(struct session *s, enum ws_close code, const char *reason);
 /* Its key is dead: counted out at once, and closed. */

@@ -13,8 +13,7 @@ session_fits(const struct session *s, const struct command *c)
 {
 	if (c->attach)
 		return s->state == SESSION_OPEN;
-	return s->state == SESSION_SIGNED_IN &&
-	    strcmp(s->user, c->effect.user) == 0;
+	return session_is(s, c->effect.user);
 }
 
 static void

@@ -47,8 +47,7 @@ session_missed(struct sessions *t, const char *uuid, const struct effect *e)
 static bool
 joined_as_nobody(const struct session *s, const struct effect *e)
 {
-	return e->kind == EFFECT_JOINED && (s->state != SESSION_SIGNED_IN ||
-	    strcmp(s->user, e->user) != 0);
+	return e->kind == EFFECT_JOINED && !session_is(s, e->user);
 }
 
 void
@@ -80,8 +79,7 @@ session_apply(struct session *s, const struct effect *e)
 		session_order_follows(s);
 		break;
 	case EFFECT_KEY:
-		if (s->state != SESSION_SIGNED_IN ||
-		    strcmp(s->user, e->user) != 0)
+		if (!session_is(s, e->user))
 			break;
 		take_key(s, e);
 		s->key_moved = true;
