@@ -342,6 +342,8 @@ ws_conn_readable(struct ws_common *w, struct ws_conn *c, char *in, size_t n)
 {
 	size_t taken = 0;
 
+	if (c->state == WS_DROPPED)
+		return;
 	/* Frames may come right behind the request. */
 	if (c->state == WS_HEAD)
 		taken = ws_request_read(w, c, in, n);
