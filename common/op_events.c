@@ -10,7 +10,7 @@
 #include "op.h"
 
 enum { /* words of the answer */
-	A_RECOVERED = 1, A_MORE, A_WAITS, A_ENDS, A_SCOPES, A_FIRST
+	A_RECOVERED = 1, A_MORE, A_WAITS, A_ENDS, A_SCOPES, A_LEFT, A_FIRST
 };
 #define SCOPE_WORDS 3 /* scope, epoch, seq */
 #define FULL_RETRY 5  /* s */
@@ -94,6 +94,7 @@ render(struct request *q, const struct answer *a)
 	    !read_scopes(q, a->v + A_FIRST, n))
 		return op_fail(q, ERR_FAULT, NULL);
 	uuid_read(a->v[A_ENDS], q->poll.ends);
+	q->poll.left = strtoul(a->v[A_LEFT].p, NULL, 10);
 	if (span_is(a->v[A_WAITS], "1"))
 		return STEP_WAIT;
 	recovered = span_is(a->v[A_RECOVERED], "1");

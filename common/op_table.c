@@ -97,17 +97,12 @@ is_scope_char(char c)
 	    c == '.' || c == '_' || c == '~' || c == '-';
 }
 
-static bool
-is_hex(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-}
-
-/* SCOPE:EPOCH:SEQ, as op_cursor writes it. */
+/* SCOPE:EPOCH:SEQ, as op_cursor writes it; j before the epoch: see places in
+ * lua/shared/log.lua. */
 static bool
 read_cursor(struct span s, struct buf *out)
 {
-	const char *seq = memrchr(s.p, ':', s.n), *epoch;
+	const char *seq = memrchr(s.p, ':', s.n), *epoch, *hex;
 	struct place place;
 	size_t n;
 
@@ -122,9 +117,9 @@ read_cursor(struct span s, struct buf *out)
 	for (size_t i = 0; i < n; i++)
 		if (!is_scope_char(s.p[i]))
 			return false;
-	for (const char *p = place.epoch; *p != '\0'; p++)
-		if (!is_hex(*p))
-			return false;
+	hex = place.epoch + (*place.epoch == 'j');
+	if (strspn(hex, "0123456789abcdef") != strlen(hex) || *hex == '\0')
+		return false;
 	buf_add(out, s.p, n);
 	buf_str(out, " ");
 	buf_str(out, place.epoch);

@@ -42,7 +42,7 @@ poll_wants(const struct poll *p, struct span event)
 	    !uuid_read(b, second))
 		return true;
 	c = scope_channel(first, second, (struct span){ NULL, 0 });
-	for (size_t i = 0; i < p->n; i++)
+	for (size_t i = p->left; i < p->n; i++)
 		if (strcmp(p->scopes[i].scope.text, c.text) == 0)
 			return false;
 	return true;

@@ -19,7 +19,7 @@ struct poll {
 	char id[UUID_LEN + 1]; /* of this poll, also when it asks again */
 	char ends[UUID_LEN + 1]; /* the one of this process that it ends; "" */
 	unsigned wait;      /* ms that it may wait */
-	size_t n;
+	size_t n, left;     /* scopes; of the first ones it has left that part */
 	struct poll_scope *scopes; /* owned */
 };
 

@@ -79,14 +79,16 @@ is(changed((h) => { a(h).find((r) => r.kind === 'resumed').recovered = false; })
 
 // Who leaves sees nothing of the channel until it joins again; then all that it
 // missed when it goes on by cursor, and what comes from then on when not.
-const leaves = (h, from, to) => {
+const leaves = (h, from, to, least) => {
   const [i, j] = [nth(h, from), nth(h, to)];
   const cut = a(h).splice(i, j - i);
-  a(h).splice(i, 0, { kind: 'left', channel: '' });
+  a(h).splice(i, 0, { kind: 'left', channel: '', least });
   return { i: i + 1, cut };
 };
 const joins = (h, { i }, seq) => a(h).splice(i, 0, { kind: 'joined', channel: '', seq });
 is(changed((h) => joins(h, leaves(h, 4, 6), 6)), '', 'one who left, and joined again later on');
+is(changed((h) => joins(h, leaves(h, 4, 6, a(h)[nth(h, 3)].seq), 6)), '', 'who had all of before it left');
+is(changed((h) => joins(h, leaves(h, 4, 6, a(h)[nth(h, 4)].seq), 6)), 'dropped', 'or not');
 is(changed((h) => joins(h, leaves(h, 4, 6), 5)), 'dropped', 'and misses one of what came then');
 is(changed((h) => joins(h, leaves(h, 4, 4), 2)).split(',')[0], 'joined anew', 'and joins at a place from before it left');
 is(changed((h) => {

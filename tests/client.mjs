@@ -36,7 +36,7 @@ await startResponder('slow', { ...limits, PALAVER_POLL_WAIT: '120', PALAVER_POLL
 const slow = await startNginx(['slow'], ['bridge'], 'slow-web');
 const strict = await startNginx(['r1'], ['strict'], 'strict-web');
 
-const trim = (most) => execFileSync('redis-cli', ['-s', `${work}/redis.sock`, 'ltrim', 'palaver:{g}:l', String(-most), '-1']);
+const trim = (most, scope = 'g') => execFileSync('redis-cli', ['-s', `${work}/redis.sock`, 'ltrim', `palaver:{${scope}}:l`, String(-most), '-1']);
 const writer = (await post(fast, 'signIn', { signIn: { username: 'writer', password: 'secret123' } })).authorized;
 /** Somebody writes that many messages: their texts. */
 async function written(count) {
@@ -307,7 +307,31 @@ for (const p of pollers) {
   ok(told.every((e, n) => n === 0 || e.type === 'gap' || told[n - 1].type === 'gap' || e.seq === told[n - 1].seq + 1), 'nothing is missing where no gap is told', told.map((e) => e.seq ?? 'gap').join());
 }
 ok(gaps > 0, `a gap between two polls is told: ${gaps}`);
-const [dead, twice] = pollers;
+const [dead, twice, leaver, quitter] = pollers;
+await leaver.chat.join('#left');
+await ann.chat.send('#left', 'one');
+await until('it', () => leaver.texts().endsWith('one'));
+await ann.chat.send('#left', 'two');
+await until('it', () => leaver.texts().endsWith('two'));
+trim(1, 'c:left');
+let [stood, asked] = ['', 0];
+leaver.change = (what) => {
+  const body = JSON.parse(what.body);
+  if (!body.events) return what;
+  stood ||= body.events.since;
+  if (body.events.since.startsWith(stood)) body.events.since = body.events.since.replace(/c:left:(\w+):\d+/, 'c:left:$1:0');
+  else asked += 1;
+  return { ...what, body: JSON.stringify(body) };
+};
+await leaver.chat.leave('#left');
+await until('a poll from behind it', () => asked > 0, 40000);
+is(leaver.texts().match(/two/g).length, 2, 'what is missing of a channel that was left is told of once, and what there is of it comes');
+leaver.change = null;
+quitter.chat.addEventListener('joined', () => quitter.chat.signOut(), { once: true });
+quitter.change = (what) => ({ ...what, body: what.body?.replace(/([",])g:(\w+):\d+/, '$1g:$2:0') });
+await until('the sign-out', () => quitter.all('signedOut').length, 40000);
+quitter.change = null;
+is(quitter.told.slice(quitter.told.findIndex((e) => e.type === 'signedOut')).filter((e) => e.type === 'message').length, 0, 'who signs out while a gap is told of is told nothing more');
 twice.told.length = 0;
 let place = '';
 let again = false;

@@ -150,8 +150,8 @@ export class Poll {
   kind = 'poll';
   #gone = new AbortController();
   #joins = 0;        // begun so far
-  #joining = null;   // the one that is under way
-  #leaves = [];      // answered; the poll that was under way then is not
+  #joining = null;   // the one that is under way, if any
+  #leaves = [];      // answered; what was said before is not read yet
 
   constructor(member) {
     this.member = member;
@@ -177,18 +177,22 @@ export class Poll {
    * where on to follow the channel. When one was begun while it waited, it counts
    * as lost. */
   async #events(wait) {
-    await this.#joining;
-    this.#left();
+    while (this.#joining) await this.#joining; // what it awaits may begin another
     const joins = this.#joins;
-    const reply = await this.#post('events', { since: this.member.since(), wait }, this.member.session);
-    if (joins === this.#joins) return this.member.events(reply);
+    const leaves = this.#leaves.length;
+    const reply = await this.#post('events', { since: this.member.since(), wait: leaves ? 0 : wait }, this.member.session);
+    if (joins === this.#joins) {
+      this.member.events(reply);
+      if (!reply.more) this.#left(leaves);
+      return reply;
+    }
     await this.#joining;
     return null;
   }
 
-  /** From here on nothing of the channels that were left may come. */
-  #left() {
-    for (const left of this.#leaves.splice(0)) left();
+  /** From here on nothing of the first channels that were left may come. */
+  #left(leaves) {
+    for (const left of this.#leaves.splice(0, leaves)) left();
   }
 
   async follow() {
@@ -206,6 +210,9 @@ export class Poll {
       }
       throw e;
     } finally {
+      // What the session has not read of them goes with it.
+      if (this.#leaves.length) m.session = '';
+      for (const { c } of this.#leaves) c.least = 0;
       this.#left();
     }
   }
@@ -223,17 +230,17 @@ export class Poll {
       }
     };
     this.#joins += 1;
-    this.#joining = join();
+    this.#joining = join().finally(() => { this.#joining = null; });
     return this.#joining;
   }
 
   async leave(c) {
     await this.#post('channelLeave', c.payload, this.member.session);
     await new Promise((resolve) => {
-      this.#leaves.push(() => {
+      this.#leaves.push(Object.assign(() => {
         if (c.in) this.member.left(c);
         resolve();
-      });
+      }, { c }));
     });
   }
 

@@ -6,8 +6,8 @@
 // A member has a name, the channels that it reads in the end, and records, in the order in
 // which they came:
 //   { kind: 'joined', channel, epoch, seq }  follows all that is behind seq
-//   { kind: 'left', channel }                follows no more, until it joins again
-//                                            or resumes
+//   { kind: 'left', channel, least }         follows no more, until it joins again
+//                                            or resumes; had to get all up to least
 //   { kind: 'resumed', channel, recovered }  went on by cursor; no channel: all
 //   { kind: 'message', channel, epoch, seq, uuid, sender, text, by }  by: transport
 // and notices (lib-judge-notices.mjs).
@@ -72,7 +72,7 @@ function judgeSends(sends, logs, seqsOf, { lossy, failover }, fault) {
 /** Of one member and channel: from where it joined to the end, each once, in
  * order, and the same as in the log; while it is not in, nothing but what it sent
  * itself, once for each time. What it missed then must come when it goes on by cursor. */
-function judgeChannel(name, channel, records, log, { sent, lossy, wanted, lostAt }, fault) {
+function judgeChannel(name, channel, records, log, { sent, lossy, failover, wanted, lostAt }, fault) {
   const at = new Map(log.map((m) => [m.seq, m]));
   const seen = new Map(); // seq -> by what transport
   const uuids = new Map();
@@ -105,6 +105,7 @@ function judgeChannel(name, channel, records, log, { sent, lossy, wanted, lostAt
       from = last = r.seq;
     } else if (r.kind === 'left') {
       if (from === null || out) fault('left twice', `${name}, ${of(channel)}`);
+      if (!lossy && !failover) missing((r.least ?? 0) + 1);
       out = true;
     } else if (r.kind === 'resumed' && !('channel' in r) && (out || from === null)) {
       // of the other channels
@@ -160,7 +161,7 @@ export function judge({ members, sends, logs, lossy = false, failover = null, tr
     for (const channel of new Set([...m.channels, ...records.filter((r) => 'channel' in r).map((r) => r.channel)])) {
       lostAt[channel] ??= new Map();
       judgeChannel(m.name, channel, records.filter((r) => !('notices' in r) && (r.channel === channel || !('channel' in r))), logs[channel] ?? [],
-        { sent, lossy, wanted: m.channels.includes(channel), lostAt: lostAt[channel] }, fault);
+        { sent, lossy, failover, wanted: m.channels.includes(channel), lostAt: lostAt[channel] }, fault);
     }
   }
   judgeNotices(members, truth, lossy || Boolean(failover), fault);

@@ -8,9 +8,10 @@ import { AGAIN, PASSING, Poll, Socket, UNSIGNED, pause } from './lib-clients.mjs
 /** Of a message: general '', a name, or the two of a private one. */
 export const channelOf = (m) => m.channel || (m.RecipientUUID && [m.SenderUUID, m.RecipientUUID].sort().join(' '));
 
-/** What a cursor says of one scope, which is no matter of clients, but of tests. */
+/** What a cursor says of one scope, which is no matter of clients, but of tests;
+ * j: a join gave it to a session that had left. */
 const placesOf = (cursor) => cursor.split(',').map((text) => {
-  const [, scope, epoch, seq] = /^(.*):([^:]*):(\d+)$/.exec(text);
+  const [, scope, epoch, seq] = /^(.*):j?([^:]*):(\d+)$/.exec(text);
   return { text, scope, epoch, seq: Number(seq) };
 });
 
@@ -156,9 +157,11 @@ export class Member {
     for (let c = differs(); c && this.#ready && transport === this.#current; c = differs()) {
       if (transport.kind === 'poll') this.#sessionIs = null;
       try {
+        c.least = c.wants ? 0 : this.#acknowledged(c);
         await (c.wants ? transport.join(c, this.#join(c, this.since())) : transport.leave(c));
         if (transport.kind === 'poll' && this.#ready && transport === this.#current && !differs()) this.#sessionIs = this.#wanted();
       } catch (e) {
+        c.least = 0;
         if (!PASSING.has(e.code) && e.code !== UNSIGNED) this.complain(e.message);
         await pause(AGAIN);
       }
@@ -274,12 +277,18 @@ export class Member {
     }
   }
 
+  /** Up to where it is known that messages of the channel are stored. */
+  #acknowledged({ name }) {
+    return Math.max(0, ...this.run.sends.filter((s) => s.channel === name).flatMap((s) => s.answers.map((a) => a.seq)));
+  }
+
   /** It is no more in the channel. */
   left(c) {
     Object.assign(c, { place: [...c.stood.values()].join(), in: false, back: c.goesOn });
     c.stood.clear();
     for (const what of [c.name, `${c.name} joined`, `notices of ${c.name}`]) this.#places.delete(what);
-    this.records.push({ kind: 'left', channel: c.name });
+    this.records.push({ kind: 'left', channel: c.name, least: c.least ?? 0 });
+    c.least = 0;
     this.counts.leaves += 1;
   }
 

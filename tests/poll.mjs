@@ -98,6 +98,7 @@ for (let n = 0; n < 5; n += 1) {
   await at('channelLeave', { channel });
 }
 is(late, 0, 'a join that comes just behind a poll ends it, too');
+while ((await ann.poll(0)).events.frames.length) { /* what there was */ }
 
 // Cursors that lead nowhere, or where nobody may go.
 const g = ann.cursor.split(',').find((c) => c.startsWith('g:'));
@@ -193,6 +194,196 @@ await bob.post('channelMessage', { message: 'psst again', recipientUUID: ann.uui
 r = await ann.poll(20);
 is(r.events.frames.map((f) => f.type).join(), 'sys', 'of the channel that was left nothing comes but that there is something');
 ok(!ann.cursor.includes('p:'), 'the next cursor does not name it');
+
+// What was said in a channel before the session left it is still for it, once.
+const frames = (q) => q.events.frames.map((f) => f.channelMessage?.Message ?? (f.sys?.type ?? f.type)).join();
+const all = async (p, since) => {
+  let got = await p.poll(0, since);
+  const seen = [frames(got)];
+  while (got.events.more) seen.push(frames(got = await p.poll(0)));
+  return `${seen.filter(Boolean).join()} ${got.events.recovered}`;
+};
+const say = (channel, ...texts) => texts.reduce((done, message) => done.then(() => bob.post('channelMessage', { channel, message })), Promise.resolve());
+const gus = await Poller.open('gus');
+const enter = async (channel, ...texts) => {
+  await gus.join({ channel });
+  await all(gus);
+  await say(channel, ...texts);
+};
+const leave = (channel) => gus.post('channelLeave', { channel });
+
+await enter('l1', 'a', 'b');
+await leave('l1');
+await say('l1', 'behind');
+const former = gus.cursor;
+is(await all(gus), 'a,b true', 'a channel that was left: what was said before, nothing from behind');
+ok(gus.cursor.includes('c:l1:'), 'its end is in the cursor');
+is(await all(gus, former), 'a,b true', 'the same again from the former cursor, when the answer was lost');
+await say('l1', 'later');
+is(await all(gus), ' true', 'then nothing more of it');
+ok(!gus.cursor.includes('c:l1'), 'nor does the cursor name it');
+is(redis('hget', `palaver:{sys}:s:${gus.session}`, 'l'), '', 'nor the record');
+
+await enter('l2');
+await gus.post('channelMessage', { channel: 'l2', message: 'bye' });
+await leave('l2');
+is(await all(gus), 'bye true', 'what one says oneself and leaves at once');
+await gus.join({ channel: 'l3' });
+await say('l3', 'c');
+await leave('l3');
+is(await all(gus), 'c,channelJoin true', 'joined and left between two polls, notice and all');
+is(await all(gus), ' true', 'once');
+
+for (const [name, joins, wants] of [
+  ['', {}, ''], ['without messages', { limit: 0 }, 'd,e,f,'], ['with the newest', { limit: 2 }, 'd,e,'],
+]) {
+  for (const named of [false, true]) {
+    const channel = `again${joins.limit ?? ''}${named ? 'named' : ''}`;
+    await enter(channel, 'd', 'e', 'f');
+    await leave(channel);
+    await say(channel, 'between');
+    const { cursor, messages: page } = await gus.join({ channel, ...joins });
+    await say(channel, 'g');
+    is(page.at(-1)?.Message ?? 'between', 'between', 'the reply has the newest');
+    const from = gus.cursor;
+    const since = named ? `${from},${cursor}` : from;
+    const got = await all(gus, since);
+    is(got.replace(/,?channel(Join|Leave)/g, ''), `${wants}g true`, `left and joined anew ${name}: what is neither in the reply nor from between${named ? ', with the cursor of the join' : ''}`);
+    is((await all(gus, since)).replace(/,?channel(Join|Leave)/g, ''), `${wants}g true`, 'and again');
+    await say(channel, 'h');
+    is(await all(gus), 'h true', 'then it goes on');
+    await leave(channel);
+    is((await all(gus)).replace(/,?channel(Join|Leave)/g, ''), ' true', 'and ends');
+  }
+}
+for (const named of [false, true]) {
+  const channel = `since${named}`;
+  await enter(channel, 'd', 'e', 'f');
+  await leave(channel);
+  await say(channel, 'between');
+  const back = await gus.join({ channel, since: gus.cursor, limit: 2 });
+  is(`${back.messages.map((m) => m.Message)} ${back.more} ${back.recovered}`, 'd,e true true', 'joined anew with since: what was missed');
+  is((await all(gus, named ? `${gus.cursor},${back.cursor}` : gus.cursor)).replace(/,?channel(Join|Leave)/g, ''), 'f,between true', 'and the rest of it');
+}
+await enter('kept', 'i');
+await leave('kept');
+is(await all(gus), 'i true', 'what was read before it is joined anew');
+await say('kept', 'between');
+await gus.join({ channel: 'kept', limit: 0 });
+await say('kept', 'j');
+const kept = gus.cursor;
+for (const k of [1, 2]) is((await all(gus, kept)).replace(/,?channel(Join|Leave)/g, ''), 'j true', `is not given again, nor what is from between${k === 1 ? '' : ', and so again'}`);
+await enter('twice', 'i');
+await leave('twice');
+await say('twice', 'between');
+await gus.join({ channel: 'twice', limit: 0 });
+await say('twice', 'j');
+await leave('twice');
+await say('twice', 'behind');
+const twice = gus.cursor;
+for (const k of [1, 2]) is((await all(gus, twice)).replace(/,?channel(Join|Leave)/g, ''), 'i,j true', `left, joined and left: both parts ${k === 1 ? '' : 'again'}`);
+is(await all(gus), ' true', 'and no more');
+
+const ivy = await Poller.open('ivy');
+const signedIn = ivy.cursor;
+for (const [name, ...between] of [['at once'], ['later', 'between']]) {
+  const channel = `lone${between.length}`;
+  const joined = async (payload) => (await ivy.join({ channel, limit: 0, ...payload })).cursor;
+  const first = await joined();
+  await say(channel, 'v', 'w');
+  await ivy.post('channelLeave', { channel });
+  await say(channel, ...between);
+  const second = await joined();
+  await say(channel, 'x');
+  const without = async (...cursors) => (await all(ivy, [signedIn, ...cursors].join())).replace(/,?(channel(Join|Leave)|signIn)/g, '').replace(/^,/, '').trim();
+  is(await without(second), 'v,w,x true', `joined, left and joined anew ${name} before the first poll: all, by the latest cursor of a channel`);
+  is(await without(first, second), 'v,w,x true', 'or by each of its joins');
+  is(await without(), 'v,w,x true', 'or by none');
+  const third = await joined({ limit: 1 });
+  is(await without(second, third), 'v,w true', 'but for what the reply to a third has told already');
+  is(await without(ivy.cursor, third), 'true', 'once');
+  const other = await Poller.open(`other${between.length}`);
+  const back = await other.join({ channel, since: second });
+  is(`${back.messages.map((m) => m.Message)} ${back.recovered}`, 'x true', 'by that cursor another session goes on behind the join');
+  await ivy.post('channelLeave', { channel });
+  await all(ivy);
+}
+is(await ivy.poll(0, 'g:j:1').then((q) => q.error?.code), 3, 'a cursor of a join has an epoch');
+
+for (const between of [[], ['between']]) {
+  const channel = `anew${between.length}`;
+  await enter(channel);
+  await say(channel, 'k', 'l');
+  await leave(channel);
+  await say(channel, ...between);
+  const { cursor } = await gus.join({ channel, limit: 0 });
+  is((await all(gus, `${gus.cursor},${cursor}`)).replace(/,?channel(Join|Leave)/g, ''), 'k,l true', `the cursor of a join without messages tells nothing of the time before${between.length ? '' : ', just where it left as well'}`);
+  is((await all(gus)), ' true', 'once');
+}
+
+await enter('big', ...Array.from({ length: 230 }, (_, n) => `n${n}`));
+await leave('big');
+await gus.join({ channel: 'big', limit: 0 }); // just where it left
+await say('big', 'anew');
+const pages = (await all(gus)).replace(/,?channel(Join|Leave)/g, '');
+is(pages, `${Array.from({ length: 230 }, (_, n) => `n${n}`).join()},anew true`, 'more than one reply holds, and then what it joined anew');
+await leave('big');
+is((await all(gus)).replace(/,?channel(Join|Leave)/g, ''), ' true', 'once');
+
+const long = Array.from({ length: 130 }, (_, n) => `n${n}`);
+await enter('long', ...long);
+await leave('long');
+await gus.join({ channel: 'long', limit: 0 });
+await say('long', 'anew');
+await leave('long');
+is((await all(gus)).replace(/,?channel(Join|Leave)/g, ''), `${long.join()},anew true`, 'or what it joined anew and left, too');
+await enter('cut', ...Array.from({ length: 9 }, (_, n) => `o${n}`));
+await leave('cut');
+await say('cut', 'behind');
+redis('ltrim', 'palaver:{c:cut}:l', '-4', '-1');
+const lacking = gus.cursor;
+for (const k of [1, 2]) is(await all(gus, lacking), 'o6,o7,o8 false', `what the log has dropped is told${k === 1 ? '' : ', again'}: the newest before the leave`);
+is(await all(gus), ' true', 'until it was heard');
+await enter('gone', 'p');
+await leave('gone');
+redis('del', 'palaver:{c:gone}:l', 'palaver:{c:gone}:m');
+await say('gone', 'q', 'r');
+is(await all(gus), ' false', 'a log that lost all gives nothing of what is new in it');
+is(await all(gus), ' true', 'once');
+
+const privately = { recipientUUID: gus.uuid };
+await gus.join({ recipientUUID: bob.uuid });
+await all(gus);
+await bob.post('channelMessage', { ...privately, message: 'before' });
+await gus.post('channelLeave', { recipientUUID: bob.uuid });
+await bob.post('channelMessage', { ...privately, message: 'behind' });
+r = await gus.poll(0);
+is(frames(r), 'channelMessage,before', 'of a private channel as well, and that there is something behind');
+is(r.events.frames[0].sys.channelMessage.seq, r.events.frames[1].channelMessage.seq + 1, 'is told of what is behind alone');
+is(await all(gus), ' true', 'once');
+
+for (let n = 0; n < 64; n += 1) await gus.join({ channel: `m${n}` });
+await all(gus);
+const oldest = (await gus.post('users', { channel: 'twice' })).users.total;
+is(oldest, 0, 'in none of those');
+await say('m0', 's');
+await gus.join({ channel: 'm64' });
+await say('m0', 'behind');
+is((await all(gus)).replace(/,?channel(Join|Leave)/g, ''), 's true', 'a channel that gave way to a newer one');
+for (let n = 1; n < 40; n += 1) {
+  await say(`m${n}`, `t${n}`);
+  await leave(`m${n}`);
+}
+is(await all(gus), `${Array.from({ length: 32 }, (_, n) => `t${n + 8}`).join()} false`, 'of more than are kept the newest, and that there was more');
+is(await all(gus), ' true', 'once');
+const hal = await Poller.open('hal');
+for (let n = 0; n < 33; n += 1) await hal.join({ channel: `h${n}`, limit: 0 });
+await say('h32', 'had');
+await all(hal);
+for (let n = 0; n < 32; n += 1) await say(`h${n}`, `t${n}`);
+for (let n = 0; n < 33; n += 1) await hal.post('channelLeave', { channel: `h${n}` });
+is(await all(hal), `${Array.from({ length: 31 }, (_, n) => `t${n + 1}`).join()} false`, 'also where it had all of the one left last');
+is(await all(hal), ' true', 'once');
 
 // A session lives for the time that its poll may wait and 20 s more.
 const lives = () => Number(redis('zscore', 'palaver:{sys}:polls', ann.session)) - Date.now();

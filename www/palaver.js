@@ -234,8 +234,7 @@ export class Palaver extends EventTarget {
       if (t !== this.#transport) return;
       if (e.code === 4 && !e.payload) {
         this.#forget();
-        this.#setState(LIVE);
-        return;
+        return this.#setState(LIVE);
       }
       if (e.code === 3) { // cursors that the server does not take
         this.#at = {};
@@ -257,7 +256,7 @@ export class Palaver extends EventTarget {
   async #join(id) {
     const c = this.#channels.get(id);
     if (!c) return null; // left meanwhile
-    const again = Boolean(c.at);
+    const again = !!c.at;
     const since = again ? list(this.#at.all, ...Object.values(c.at)) : undefined;
     const reply = await this.#transport.request('channelJoin', { ...where(id), limit: c.limit, since });
     c.at = { join: reply.cursor };
@@ -266,7 +265,7 @@ export class Palaver extends EventTarget {
         c.last = 0;
         this.#emit('gap', { id });
       }
-      for (const message of reply.messages.splice(0)) this.#message(id, message);
+      for (const m of reply.messages.splice(0)) this.#message(id, m);
     } else c.last = Math.max(c.last, reply.messages.at(-1)?.seq ?? 0);
     this.#emit('joined', { ...reply, id, again });
     return reply;
@@ -280,7 +279,9 @@ export class Palaver extends EventTarget {
 
   /** What a long-poll brought, and the cursor of it all. */
   async #events(reply, sent = '') {
-    if (!reply.recovered) return this.#joinAll(); // tells which channel it was
+    const at = this.#at;
+    if (!reply.recovered) await this.#joinAll(); // tells which channel it was
+    if (at !== this.#at) return; // somebody else's, or nobody's, by now
     for (const frame of reply.frames) this.#frame(frame);
     this.#at = { all: reply.cursor };
     for (const c of this.#channels.values()) if (c.at) c.at = { join: sent.includes(c.at.join) ? '' : c.at.join };
@@ -291,8 +292,8 @@ export class Palaver extends EventTarget {
     let what = frame[type];
     if (type === 'channelMessage') return this.#message(this.channelOf(what), what, cursor);
     if (type === 'error') return this.#emit('fault', new PalaverError(what));
-    const kind = type === 'sys' ? what.type : type;
-    if (type === 'sys') what = what[kind];
+    const kind = what.type ?? type; // a sys has one
+    what = what[kind] ?? what;
     const notice = kind === 'channelJoin' || kind === 'channelLeave';
     const id = notice || kind === 'channelRead' ? this.#id(what.channel, what.recipientUUID, userUUID ?? this.user?.userUUID) : undefined;
     const at = notice ? this.#channels.get(id)?.at : this.#at;

@@ -4,10 +4,10 @@
 -- 12 a UUID for a new channel, 13 channels that a session may be in, 14 users
 -- wanted, 15 places (lines of SCOPE EPOCH SEQ)
 -- OK, channel's UUID, epoch and seq from where on the session follows, the same
--- of the notices (before this join, or their place), '1' when the frames are
--- those after the place, more, own sys frame or '', the ends (see end_of) of a
--- channel that gave way, total, number of users, (member of users, on line)...,
--- frames
+-- of the notices (before this join, or their place; j before an epoch: see
+-- places), '1' when the frames are those after the place, more, own sys frame or
+-- '', the ends (see end_of) of a channel that gave way, total, number of users,
+-- (member of users, on line)..., frames
 
 -- Whether the channel's notices from that index of their list on, at most
 -- NOTICES and some, have a join of user.
@@ -53,6 +53,10 @@ if whole then
 	more = at + limit < last
 	from, last = at + 1, math.min(at + limit, last)
 end
+local mark, notices_mark = '', ''
+if bridge == '' then
+	mark, notices_mark = session_given(session, scope, from, ns)
+end
 local frames = {}
 if from <= last then
 	frames = call('LRANGE', key(scope, ':l'), from - first, last - first)
@@ -69,9 +73,9 @@ if bridge == '' then
 end
 converses(user, scope, call('HGET', m, 't') or micro(), 'NX')
 local rows, total = people(scope, 0, tonumber(ARGV[14]), false)
-local out = { done(bridge), call('HGET', m, 'i'), e, tostring(last), ne, tostring(ns),
-	whole and '1' or '0', more and '1' or '0', own, ends, tostring(total),
-	tostring(#rows) }
+local out = { done(bridge), call('HGET', m, 'i'), mark .. e, tostring(last),
+	notices_mark .. ne, tostring(ns), whole and '1' or '0',
+	more and '1' or '0', own, ends, tostring(total), tostring(#rows) }
 put_users(out, rows, true)
 for i = 1, #frames do
 	out[#out + 1] = frames[i]

@@ -21,9 +21,13 @@
 --                           began, the same of the notices. HTTP: o epoch and
 --                           seq of sys and of the user's log at its sign-in,
 --                           d a later epoch of sys by which no join of it was
---                           lost, w a poll that may wait. No TTL: it ends by
---                           itself or is reaped. A WebSocket's that is nobody's
---                           yet has b and a TTL only.
+--                           lost, w a poll that may wait, l what it may lack of
+--                           channels that it has left: lines, the one left
+--                           longest ago first, of a log (SCOPE or SCOPE~), epoch
+--                           and seq where it joined, those where it left, and !
+--                           where a line before had to give way (? once that
+--                           was told). No TTL: it ends by itself or is reaped. A
+--                           WebSocket's that is nobody's yet has b and a TTL only.
 --   P{sys}:g:H      string  rate of wrong passwords (H: hash of name, address)
 --   P{sys}:a:H      string  rate of new users (H: hash of address)
 --   P{u:UUID}       hash    p password's hash, c created (ms), f folded name,
@@ -76,6 +80,7 @@ local SYS = P .. '{sys}:'
 local NOTICES, NOTICE_BYTES, NOTICE_TTL = 1000, 1048576, 600000
 local SILENT_TTL = 2592000000
 local CONVERSATIONS = 1000 -- of one user
+local LEFT = 64 -- logs that a session has left and may lack something of
 local ENDS = 1000 -- sessions, and channels that they leave, that end in one step
 
 local time = call('TIME')

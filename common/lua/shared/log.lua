@@ -53,10 +53,11 @@ local function ends_of(channel)
 	return end_of(channel) .. end_of(channel .. '~')
 end
 
--- The places in lines of SCOPE EPOCH SEQ: scope -> { epoch, seq }.
+-- The places in lines of SCOPE EPOCH SEQ: scope -> { epoch, seq }. J before the
+-- epoch: a join gave it to a session that may lack something of the time before.
 local function places(lines)
 	local of = {}
-	for scope, e, s in lines:gmatch('(%S+) (%S+) (%d+)\n') do
+	for scope, e, s in lines:gmatch('(%S+) j?(%x+) (%d+)\n') do
 		of[scope] = { e, tonumber(s) }
 	end
 	return of

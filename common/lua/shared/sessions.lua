@@ -105,10 +105,65 @@ local function session_claimed(session, user, name, bridge)
 	end
 end
 
+-- What an HTTP session has not had yet of a channel that it leaves is kept for
+-- its next polls: of value, where it joined, up to where the logs go now. Of too
+-- many the one left longest ago gives way, and the newest says that it did.
+local function session_lacks(session, scope, value)
+	local k, gone = SYS .. 's:' .. session, ''
+	local text = call('HGET', k, 'l') or ''
+	local e, s, ne, ns = value:match(' (%S+) (%S+) (%S+) (%S+)')
+	for _, log in ipairs({ { scope, e, s }, { scope .. '~', ne, ns } }) do
+		local till, te = meta(log[1])
+		if log[2] ~= te or tonumber(log[3]) ~= till then
+			local _, n = text:gsub('\n', '')
+			if n >= LEFT then
+				local first, rest = text:match('^([^\n]*)\n(.*)$')
+				text = rest
+				if not first:find('^%S+~ .*%d$') then
+					gone = ' !'
+				end
+			end
+			text = text .. table.concat(log, ' ') .. ' ' .. te .. ' '
+			    .. string.format('%.0f', till) .. gone .. '\n'
+		end
+	end
+	if text ~= '' then
+		call('HSET', k, 'l', text)
+	end
+end
+
+-- A join gives the session the channel from seq from on, and its notices from
+-- behind the seq notices: what it lacks of the time before it left ends there.
+-- Returns what stands before the epochs of the messages and of the notices in the
+-- join's cursor (see places).
+local function session_given(session, scope, from, notices)
+	local k, notes, marks = SYS .. 's:' .. session, scope .. '~', {}
+	local most = { [scope] = from - 1, [notes] = notices }
+	local text = call('HGET', k, 'l')
+	if text then
+		call('HSET', k, 'l', (text:gsub('(%S+)( %S+ %d+ %S+ )(%d+)',
+		    function(log, places, till)
+			if most[log] then
+				marks[log] = 'j'
+				till = string.format('%.0f',
+				    math.min(most[log], till))
+			end
+			return log .. places .. till
+		end)))
+	end
+	return marks[scope] or '', marks[notes] or ''
+end
+
 local function session_left(session, user, scope, grace)
-	if call('HDEL', SYS .. 's:' .. session, 'c:' .. scope) == 1 then
-		left(scope, user, grace)
+	local k = SYS .. 's:' .. session
+	local of = call('HMGET', k, 'c:' .. scope, 'b')
+	if of[1] then
+		call('HDEL', k, 'c:' .. scope)
+		if not of[2] then
+			session_lacks(session, scope, of[1])
+		end
 		session_news(user, session)
+		left(scope, user, grace)
 	end
 end
 
