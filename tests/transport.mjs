@@ -107,6 +107,7 @@ const missed = [];
 for (let n = 0; n < 120; n += 1) missed.push((await says(`missed ${n}`)).Message);
 await ann.say('from the dark 1');
 await ann.say('from the dark 2');
+await until('both on the page', async () => (await ann.texts()).at(-1) === 'from the dark 2');
 is(await ann.page.locator('[data-state=sending]').count(), 2, 'what is sent meanwhile shows as being sent');
 await ann.shot('sending');
 const height = () => ann.page.evaluate(() => document.querySelector('#log').getBoundingClientRect().top);
