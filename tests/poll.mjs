@@ -362,6 +362,15 @@ is(frames(r), 'channelMessage,before', 'of a private channel as well, and that t
 is(r.events.frames[0].sys.channelMessage.seq, r.events.frames[1].channelMessage.seq + 1, 'is told of what is behind alone');
 is(await all(gus), ' true', 'once');
 
+await gus.join({ recipientUUID: bob.uuid, limit: 0 });
+await bob.post('channelMessage', { ...privately, message: 'in' });
+await gus.post('channelLeave', { recipientUUID: bob.uuid });
+await bob.post('channelMessage', { ...privately, message: 'between' });
+await gus.join({ recipientUUID: bob.uuid, limit: 0 });
+await bob.post('channelMessage', { ...privately, message: 'in again' });
+await gus.post('channelLeave', { recipientUUID: bob.uuid });
+is((await all(gus)).replace(/,?channel(Join|Leave)/g, ''), 'channelMessage,in,in again true', 'and of the one between two memberships that there is one');
+
 for (let n = 0; n < 64; n += 1) await gus.join({ channel: `m${n}` });
 await all(gus);
 const oldest = (await gus.post('users', { channel: 'twice' })).users.total;
@@ -382,8 +391,14 @@ await say('h32', 'had');
 await all(hal);
 for (let n = 0; n < 32; n += 1) await say(`h${n}`, `t${n}`);
 for (let n = 0; n < 33; n += 1) await hal.post('channelLeave', { channel: `h${n}` });
-is(await all(hal), `${Array.from({ length: 31 }, (_, n) => `t${n + 1}`).join()} false`, 'also where it had all of the one left last');
+const had = hal.cursor;
+for (const k of [1, 2]) is(await all(hal, had), `${Array.from({ length: 31 }, (_, n) => `t${n + 1}`).join()} false`, `also where it had all of the one left last${k === 1 ? '' : ', and again'}`);
 is(await all(hal), ' true', 'once');
+for (let n = 0; n < 65; n += 1) {
+  await hal.join({ channel: `i${n}`, limit: 0 });
+  await hal.post('channelLeave', { channel: `i${n}` });
+}
+is((await all(hal)).replace(/,?channel(Join|Leave)/g, ''), ' true', 'of notices alone that are not kept nothing is told');
 
 // A session lives for the time that its poll may wait and 20 s more.
 const lives = () => Number(redis('zscore', 'palaver:{sys}:polls', ann.session)) - Date.now();

@@ -55,7 +55,7 @@ if whole then
 end
 local mark, notices_mark = '', ''
 if bridge == '' then
-	mark, notices_mark = session_given(session, scope, from, ns)
+	mark, notices_mark = session_cuts_parts(session, scope, from, ns)
 end
 local frames = {}
 if from <= last then

@@ -14,52 +14,53 @@
 -- the frames go)..., frames...
 
 -- The parts of logs that the session has left, and may lack (text: see
--- P{sys}:s:ID), in that order; and the last one of each log. next: where it
--- joined again.
+-- P{sys}:s:ID), in that order; and the last one of each log. again: where it
+-- joined once more.
 local function parts_left(text)
 	local parts, last = {}, {}
-	for line, scope, e, s, te, ts, gone in text:gmatch(
-	    '((%S+) (%S+) (%d+) (%S+) (%d+)( ?[!?]?)\n)') do
-		local part = { line = line, scope = scope, e = e,
-		    s = tonumber(s), te = te, ts = tonumber(ts),
-		    lost = gone ~= '', untold = gone == ' !',
-		    before = last[scope] }
+	for line, scope, from_epoch, from, epoch, till in text:gmatch(
+	    '((%S+) (%S+) (%d+) (%S+) (%d+)\n)') do
+		local part = { line = line, scope = scope, from = tonumber(from),
+		    from_epoch = from_epoch, till = tonumber(till),
+		    epoch = epoch, before = last[scope] }
 		if part.before then
-			part.before.next = part.s
+			part.before.again = part.from
 		end
 		parts[#parts + 1], last[scope] = part, part
 	end
 	return parts, last
 end
 
--- The places in lines of SCOPE EPOCH SEQ, but for those that a join gave: scope ->
--- list of { epoch, seq }.
-local function all_places(lines)
-	local of = {}
-	for scope, e, s in lines:gmatch('(%S+) (%x+) (%d+)\n') do
-		of[scope] = of[scope] or {}
-		table.insert(of[scope], { e, tonumber(s) })
-	end
-	return of
-end
-
 -- Epoch and seq of where the session is in a part: the last of the places given
--- that is behind its begin, which it is where there is none.
-local function place_in(part, some)
-	for i = some and #some or 0, 1, -1 do
-		if some[i][2] > part.s then
-			return unpack(some[i])
-		end
+-- of its log that is behind its begin, which it is where there is none. What a
+-- join gave is none.
+local function place_in(part, place)
+	while place and (place.joins or place[2] <= part.from) do
+		place = place.before
 	end
-	return part.e, part.s
+	if place then
+		return place[1], place[2]
+	end
+	return part.from_epoch, part.from
 end
 
--- Whether the frame tells of a private message that the session was there for.
-local function spared(frame, left)
+local last_left = {} -- log -> the last part of it that the session has left
+
+-- Whether the frame, of the user's log, tells of a private message that is in a
+-- part.
+local function told_by_part(frame)
 	local a, b, seq = frame:match('"channelMessage":{"SenderUUID":"([^"]+)",'
 	    .. '"RecipientUUID":"([^"]+)","UUID":"[^"]+","seq":(%d+)')
-	local part = a and left['p:' .. (a < b and a .. ':' .. b or b .. ':' .. a)]
-	return part and tonumber(seq) <= part.ts
+	local part = a and last_left['p:' .. (a < b and a .. ':' .. b
+	    or b .. ':' .. a)]
+	seq = tonumber(seq)
+	while part do
+		if part.from < seq and seq <= part.till then
+			return true
+		end
+		part = part.before
+	end
+	return false
 end
 
 local user, session, most = ARGV[4], ARGV[7], tonumber(ARGV[8])
@@ -68,8 +69,9 @@ if err then
 	return err
 end
 local record = call('HGETALL', SYS .. 's:' .. session)
-local given, scopes, joined, before = places(ARGV[12]), {}, {}, nil
-local began, whole, served, text
+local given, joined, before = places(ARGV[12]), {}, nil
+local own, channels = {}, {} -- logs that it follows
+local began, whole, served, text, dropped
 for i = 1, #record, 2 do
 	local name, value = record[i], record[i + 1]
 	if name == 'b' then
@@ -80,22 +82,29 @@ for i = 1, #record, 2 do
 		whole = value
 	elseif name == 'l' then
 		text = value
+	elseif name == 'm' then
+		dropped = tonumber(value)
 	elseif name == 'o' then
 		local se, ss, ue, us = value:match('(%S+) (%S+) (%S+) (%S+)')
 		began = se
-		scopes[#scopes + 1] = { 'sys', se, tonumber(ss) }
-		scopes[#scopes + 1] = { 'u:' .. user, ue, tonumber(us) }
+		own = { { 'sys', se, tonumber(ss) },
+		    { 'u:' .. user, ue, tonumber(us) } }
 	elseif name:sub(1, 2) == 'c:' then
 		local e, s, ne, ns = value:match(' (%S+) (%S+) (%S+) (%S+)')
 		local scope = name:sub(3)
 		joined[scope] = true
-		scopes[#scopes + 1] = { scope, e, tonumber(s), true }
-		scopes[#scopes + 1] = { scope .. '~', ne, tonumber(ns) }
+		channels[#channels + 1] = { scope, e, tonumber(s), true }
+		channels[#channels + 1] = { scope .. '~', ne, tonumber(ns) }
 	end
 end
-local recovered, more = '1', '0'
-local out, frames = { 'OK', '', '', '', '', '', '0' }, {}
-local left = {} -- log -> the last part of it that the session has left
+local recovered, more, frames = '1', '0', {}
+local places_left, places_now = {}, {} -- what the answer says of where it is
+
+local function is_at(where, scope, epoch, at)
+	where[#where + 1] = scope
+	where[#where + 1] = epoch
+	where[#where + 1] = string.format('%.0f', at)
+end
 
 -- Takes the frames of a log, whose first is that seq, that are behind at and not
 -- behind s, as long as there is room. Returns up to where.
@@ -103,9 +112,10 @@ local function taken(scope, first, at, s)
 	local n = math.min(s - at, most - #frames)
 	if n > 0 then
 		local some = call('LRANGE', key(scope, ':l'), at + 1 - first, at + n - first)
+		local may_repeat = text and scope:sub(1, 2) == 'u:'
 		for k = 1, #some do
 			if some[k]:sub(1, 1) == '{' and
-			    not (text and spared(some[k], left)) then
+			    not (may_repeat and told_by_part(some[k])) then
 				frames[#frames + 1] = some[k]
 			end
 		end
@@ -118,15 +128,16 @@ local function taken(scope, first, at, s)
 end
 
 -- Gives what is new in a log that the session follows; not before what it lacks
--- of a part of it that it has left.
+-- of a part of it that it has left: until then its place is as a join gave it.
 local function follow(log)
 	local scope, e, at, counts = unpack(log)
-	local place, part = given[scope], left[scope]
-	if part and part.open then
-		return
-	end
+	local place, part = given[scope], last_left[scope]
 	if place and not (part and place[2] < at) then
 		e, at = place[1], place[2]
+	end
+	if part and part.open then
+		is_at(places_now, scope, 'j' .. e, at)
+		return
 	end
 	local flag, s, epoch, first, b, p = reached(scope, e, at)
 	if scope == 'sys' then
@@ -141,95 +152,84 @@ local function follow(log)
 			at = math.max(first, s - most + 1) - 1
 		end
 	end
-	if at < s then
-		at = taken(scope, first, at, s)
-	end
-	out[#out + 1] = scope
-	out[#out + 1] = epoch
-	out[#out + 1] = string.format('%.0f', at)
+	is_at(places_now, scope, epoch, taken(scope, first, at, s))
 end
 
--- Gives what it lacks of a part that it has left; some: the places given of its
--- log. Returns what is to stay of the part: '' when it was had.
-local function follow_left(part, some, heads)
-	local scope, te, ts = part.scope, part.te, part.ts
-	local messages = scope:sub(-1) ~= '~'
+-- Gives what it lacks of a part that it has left. Returns what is to stay of the
+-- part: '' when it was had.
+local function follow_left(part)
+	local scope, till, latest = part.scope, part.till, given[part.scope]
 	part.open = part.before and part.before.open
 	if part.open then
 		return part.line
 	end
-	local e, at = place_in(part, some)
-	local flag, s, epoch, first, b, p = reached(scope, e, at)
-	local stands = te == epoch and ts <= s or te == p and ts <= b
-	if at < ts or e ~= te and (flag == 'epoch' or not stands) then
-		local lost = part.lost or messages and (flag ~= 'ok' or not stands)
+	local e, at = place_in(part, latest)
+	if at < till then
+		local flag, s, epoch, first, b, p = reached(scope, e, at)
+		local stands = part.epoch == epoch and till <= s or
+		    part.epoch == p and till <= b
+		local messages, n, lost = scope:sub(-1) ~= '~', #frames, false
 		if flag ~= 'ok' or not stands then
-			at = stands and messages and
-			    math.min(ts, math.max(first, ts - most + 1) - 1) or ts
+			lost = messages
+			at = stands and messages and math.min(till,
+			    math.max(first, till - most + 1) - 1) or till
 		end
 		if lost then
 			recovered = '0'
 		end
-		local n = #frames
-		at = taken(scope, first, at, ts)
-		part.open = at < ts
+		at = taken(scope, first, at, till)
+		part.open = at < till
 		if lost or part.open or #frames > n then
-			heads[#heads + 1] = scope
-			heads[#heads + 1] = part.open and epoch or te
-			heads[#heads + 1] = string.format('%.0f', at)
-			return (part.line:gsub('!', '?'))
+			is_at(places_left, scope, part.epoch, at)
+			return part.line
 		end
-	end
-	if part.untold then
-		recovered = '0'
 	end
 	-- A place of before it is none in what was joined since.
-	local latest = given[scope]
-	return part.next and latest and latest[2] < part.next and
-	    part.line:gsub('!', '?') or ''
+	return part.again and latest and latest[2] < part.again and part.line or ''
 end
 
-if not text then
-	for i = 1, #scopes do
-		follow(scopes[i])
-	end
-else
-	-- What concerns the user first: it tells of private messages.
-	local parts, all, heads, stay = nil, all_places(ARGV[12]), {}, {}
-	parts, left = parts_left(text)
-	for i = 1, #scopes do
-		local part = left[scopes[i][1]]
-		if part then
-			part.next = scopes[i][3]
-		elseif not scopes[i][1]:find('^[gcp]') then
-			follow(scopes[i])
-		end
-	end
-	for i = 1, #parts do
-		local part = parts[i]
-		joined[part.scope] = true
-		stay[i] = follow_left(part, all[part.scope], heads)
-	end
-	for i = 1, #scopes do
-		if scopes[i][1]:find('^[gcp]') then
-			follow(scopes[i])
-		end
-	end
-	for i = #out, 8, -1 do
-		out[i + #heads] = out[i]
-	end
-	for i = 1, #heads do
-		out[7 + i] = heads[i]
-	end
-	out[7] = tostring(#heads / 3)
-	stay = table.concat(stay)
-	if stay == '' then
-		call('HDEL', SYS .. 's:' .. session, 'l')
-	elseif stay ~= text then
-		call('HSET', SYS .. 's:' .. session, 'l', stay)
+-- What was dropped of them is told until that was heard.
+if dropped then
+	if given.left and given.left[2] >= dropped then
+		call('HDEL', SYS .. 's:' .. session, 'm')
+	else
+		recovered = '0'
+		is_at(places_left, 'left', '0', dropped)
 	end
 end
-out[6] = tostring((#out - 7) / 3)
+local parts = {}
+if text then
+	parts, last_left = parts_left(text)
+end
+-- What concerns the user first: it tells of private messages.
+for i = 1, #own do
+	follow(own[i])
+end
+for i = 1, #channels do
+	local part = last_left[channels[i][1]]
+	if part then
+		part.again = channels[i][3]
+	end
+end
+local stay = {}
+for i = 1, #parts do
+	local scope = parts[i].scope
+	-- A place of before it left tells of no join that may be lost.
+	local place = given[scope]
+	if place and not place.joins and place[2] <= parts[i].till then
+		joined[scope] = true
+	end
+	stay[i] = follow_left(parts[i])
+end
+for i = 1, #channels do
+	follow(channels[i])
+end
+stay = table.concat(stay)
+if text and stay == '' then
+	call('HDEL', SYS .. 's:' .. session, 'l')
+elseif text and stay ~= text then
+	call('HSET', SYS .. 's:' .. session, 'l', stay)
+end
 -- The Redis that took over from another may lack joins of the session, which it
 -- would follow no more: who stands in such a channel is to sign in and join anew.
 -- Once it stands in none, nothing was lost; a poll that asks again knows only of
@@ -245,22 +245,19 @@ if served ~= began and served ~= whole then
 		call('HSET', SYS .. 's:' .. session, 'd', served)
 	end
 end
-for i = 1, #frames do
-	out[#out + 1] = frames[i]
-end
 -- One poll of a session waits at a time: this one ends the one before. A process
 -- counts its polls in the last digits of their ids, and ends its own itself.
 local k, id = SYS .. 'waiting', ARGV[9]
 local over = ARGV[13] == '1' and before ~= id
+local waits, ends = '0', ''
 if before and before ~= id and not over then
 	if before:sub(1, 24) == id:sub(1, 24) then
 		call('ZREM', k, before)
-		out[5] = before
+		ends = before
 	else
 		poll_ended(user, before)
 	end
 end
-local waits = '0'
 if id ~= '' and not over and #frames == 0 and recovered == '1' and more == '0' then
 	waits = '1'
 end
@@ -279,5 +276,11 @@ elseif before and not over then
 	call('HDEL', SYS .. 's:' .. session, 'w')
 	call('ZREM', k, before)
 end
-out[2], out[3], out[4] = recovered, more, waits
+local out = { 'OK', recovered, more, waits, ends,
+	tostring((#places_left + #places_now) / 3), tostring(#places_left / 3) }
+for _, some in ipairs({ places_left, places_now, frames }) do
+	for i = 1, #some do
+		out[#out + 1] = some[i]
+	end
+end
 return out

@@ -24,10 +24,10 @@
 --                           lost, w a poll that may wait, l what it may lack of
 --                           channels that it has left: lines, the one left
 --                           longest ago first, of a log (SCOPE or SCOPE~), epoch
---                           and seq where it joined, those where it left, and !
---                           where a line before had to give way (? once that
---                           was told). No TTL: it ends by itself or is reaped. A
---                           WebSocket's that is nobody's yet has b and a TTL only.
+--                           and seq where it joined, those where it left; m when
+--                           (ms) messages of one had to give way. No TTL: it ends
+--                           by itself or is reaped. A WebSocket's that is
+--                           nobody's yet has b and a TTL only.
 --   P{sys}:g:H      string  rate of wrong passwords (H: hash of name, address)
 --   P{sys}:a:H      string  rate of new users (H: hash of address)
 --   P{u:UUID}       hash    p password's hash, c created (ms), f folded name,

@@ -53,12 +53,14 @@ local function ends_of(channel)
 	return end_of(channel) .. end_of(channel .. '~')
 end
 
--- The places in lines of SCOPE EPOCH SEQ: scope -> { epoch, seq }. J before the
--- epoch: a join gave it to a session that may lack something of the time before.
+-- The places in lines of SCOPE EPOCH SEQ: scope -> the last one of it, { epoch,
+-- seq }, with the one before it. J before an epoch: a join gave it to a session
+-- that may lack something of the time before.
 local function places(lines)
 	local of = {}
-	for scope, e, s in lines:gmatch('(%S+) j?(%x+) (%d+)\n') do
-		of[scope] = { e, tonumber(s) }
+	for scope, j, e, s in lines:gmatch('(%S+) (j?)(%x+) (%d+)\n') do
+		of[scope] = { e, tonumber(s), joins = j == 'j',
+		    before = of[scope] }
 	end
 	return of
 end

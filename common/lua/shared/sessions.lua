@@ -107,9 +107,9 @@ end
 
 -- What an HTTP session has not had yet of a channel that it leaves is kept for
 -- its next polls: of value, where it joined, up to where the logs go now. Of too
--- many the one left longest ago gives way, and the newest says that it did.
-local function session_lacks(session, scope, value)
-	local k, gone = SYS .. 's:' .. session, ''
+-- many the one left longest ago gives way, and of messages it is kept when.
+local function session_keeps_part(session, scope, value)
+	local k = SYS .. 's:' .. session
 	local text = call('HGET', k, 'l') or ''
 	local e, s, ne, ns = value:match(' (%S+) (%S+) (%S+) (%S+)')
 	for _, log in ipairs({ { scope, e, s }, { scope .. '~', ne, ns } }) do
@@ -117,14 +117,14 @@ local function session_lacks(session, scope, value)
 		if log[2] ~= te or tonumber(log[3]) ~= till then
 			local _, n = text:gsub('\n', '')
 			if n >= LEFT then
-				local first, rest = text:match('^([^\n]*)\n(.*)$')
+				local first, rest = text:match('^(%S+)[^\n]*\n(.*)$')
 				text = rest
-				if not first:find('^%S+~ .*%d$') then
-					gone = ' !'
+				if first:sub(-1) ~= '~' then
+					call('HSET', k, 'm', string.format('%.0f', now))
 				end
 			end
 			text = text .. table.concat(log, ' ') .. ' ' .. te .. ' '
-			    .. string.format('%.0f', till) .. gone .. '\n'
+			    .. string.format('%.0f', till) .. '\n'
 		end
 	end
 	if text ~= '' then
@@ -136,7 +136,7 @@ end
 -- behind the seq notices: what it lacks of the time before it left ends there.
 -- Returns what stands before the epochs of the messages and of the notices in the
 -- join's cursor (see places).
-local function session_given(session, scope, from, notices)
+local function session_cuts_parts(session, scope, from, notices)
 	local k, notes, marks = SYS .. 's:' .. session, scope .. '~', {}
 	local most = { [scope] = from - 1, [notes] = notices }
 	local text = call('HGET', k, 'l')
@@ -160,21 +160,40 @@ local function session_left(session, user, scope, grace)
 	if of[1] then
 		call('HDEL', k, 'c:' .. scope)
 		if not of[2] then
-			session_lacks(session, scope, of[1])
+			session_keeps_part(session, scope, of[1])
 		end
 		session_news(user, session)
 		left(scope, user, grace)
 	end
 end
 
--- The session is in the channel from now on; joining again changes nothing.
--- At most channels, the one joined longest ago gives way. place: epoch and seq
--- of messages and of notices from where on it follows; a bridge's sessions know.
+-- What a session's record says of a channel, with the place where a join by
+-- cursor goes on, where that is before the one where the session joined it.
+local function earlier(value, place)
+	local n, e, s, ne, ns = value:match('^(%d+) (%S+) (%S+) (%S+) (%S+)')
+	local pe, ps, pne, pns = place:match('(%S+) (%S+) (%S+) (%S+)')
+	if tonumber(ps) < tonumber(s) then
+		e, s = pe, ps
+	end
+	if tonumber(pns) < tonumber(ns) then
+		ne, ns = pne, pns
+	end
+	return table.concat({ n, e, s, ne, ns }, ' ')
+end
+
+-- The session is in the channel from now on; joining again changes nothing but
+-- that one over HTTP goes on where a cursor of before says. At most channels, the
+-- one joined longest ago gives way. place: epoch and seq of messages and of
+-- notices from where on it follows; a bridge's sessions know.
 -- Returns the sys channelJoin that is for this session alone, where all are told
 -- of nothing, or '', and the ends (see end_of) of the channel that gave way, or ''.
 local function session_entered(session, user, name, scope, most, place)
 	local k, field, ends = SYS .. 's:' .. session, 'c:' .. scope, ''
-	if call('HEXISTS', k, field) == 1 then
+	local of = call('HMGET', k, field, 'b')
+	if of[1] then
+		if not of[2] then
+			call('HSET', k, field, earlier(of[1], place))
+		end
 		return '', ends
 	end
 	if call('HLEN', k) >= most then
