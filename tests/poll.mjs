@@ -337,6 +337,26 @@ await gus.join({ channel: 'long', limit: 0 });
 await say('long', 'anew');
 await leave('long');
 is((await all(gus)).replace(/,?channel(Join|Leave)/g, ''), `${long.join()},anew true`, 'or what it joined anew and left, too');
+for (const since of [false, true]) {
+  const channel = `refreshed${since}`;
+  await enter(channel, ...long);
+  await leave(channel);
+  await say(channel, 'between');
+  const first = await gus.join({ channel, limit: 0 });
+  await say(channel, 'anew');
+  if (!since) gus.cursor += `,${first.cursor},${(await gus.join({ channel, limit: 1 })).cursor}`;
+  let came = frames(await gus.poll(0, since ? `${gus.cursor},${first.cursor}` : gus.cursor));
+  if (since) gus.cursor += `,${(await gus.join({ channel, since: gus.cursor, limit: 1 })).cursor}`;
+  came += `,${await all(gus)}`;
+  is(came.replace(/,?channel(Join|Leave)/g, ''), `${long.join()} true`, `joining once more ${since ? 'with since while the rest follows' : 'before the rest follows'}: what its reply told does not come`);
+}
+await enter('retold', 'd', 'e', 'f');
+await leave('retold');
+await say('retold', 'between');
+await gus.join({ channel: 'retold', limit: 0 }); // the reply is lost
+const retold = await gus.join({ channel: 'retold', since: gus.cursor, limit: 2 });
+await say('retold', 'g');
+is(`${retold.messages.map((m) => m.Message)} ${await all(gus, `${gus.cursor},${retold.cursor}`)}`.replace(/,?channel(Join|Leave)/g, ''), 'd,e f,between,g true', 'joined anew, and once more with since: the rest of what was missed');
 await enter('cut', ...Array.from({ length: 9 }, (_, n) => `o${n}`));
 await leave('cut');
 await say('cut', 'behind');
