@@ -193,7 +193,7 @@ class Walk {
         }
         // Without the reply's cursor an older one counts, unless the record keeps
         // of a time before what was to be had of it.
-        if (lost && !was && seq > older[log] && seq <= place && e.state === NO && !e.had) e.state = MAY;
+        if (lost && (!was || seq <= begin) && seq > older[log] && seq <= place && e.state === NO && !e.had) e.state = MAY;
       }
       begins[log] = Math.min(begin, place);
     }

@@ -14,8 +14,7 @@
 -- the frames go)..., frames...
 
 -- The parts of logs that the session has left, and may lack (text: see
--- P{sys}:s:ID), in that order; and the last one of each log. again: where it
--- joined once more.
+-- P{sys}:s:ID), in that order; and the last one of each log.
 local function parts_left(text)
 	local parts, last = {}, {}
 	for line, scope, from_epoch, from, epoch, till in text:gmatch(
@@ -23,25 +22,23 @@ local function parts_left(text)
 		local part = { line = line, scope = scope, from = tonumber(from),
 		    from_epoch = from_epoch, till = tonumber(till),
 		    epoch = epoch, before = last[scope] }
-		if part.before then
-			part.before.again = part.from
-		end
 		parts[#parts + 1], last[scope] = part, part
 	end
 	return parts, last
 end
 
--- Epoch and seq of where the session is in a part: the last of the places given
+-- Epoch and seq of where the session is in a part: the latest of the places given
 -- of its log that is behind its begin, which it is where there is none. What a
 -- join gave is none.
 local function place_in(part, place)
-	while place and (place.joins or place[2] <= part.from) do
+	local e, at = part.from_epoch, part.from
+	while place do
+		if place[2] > at and not place.joins then
+			e, at = place[1], place[2]
+		end
 		place = place.before
 	end
-	if place then
-		return place[1], place[2]
-	end
-	return part.from_epoch, part.from
+	return e, at
 end
 
 local last_left = {} -- log -> the last part of it that the session has left
@@ -129,10 +126,12 @@ end
 
 -- Gives what is new in a log that the session follows; not before what it lacks
 -- of a part of it that it has left: until then its place is as a join gave it.
+-- A place of before that join is none, unless the log lost where that was.
 local function follow(log)
 	local scope, e, at, counts = unpack(log)
 	local place, part = given[scope], last_left[scope]
-	if place and not (part and place[2] < at) then
+	if place and not (part and place[2] < at and
+	    reached(scope, e, at) ~= 'epoch') then
 		e, at = place[1], place[2]
 	end
 	if part and part.open then
@@ -164,10 +163,10 @@ local function follow_left(part)
 		return part.line
 	end
 	local e, at = place_in(part, latest)
+	local flag, s, epoch, first, b, p = reached(scope, e, at)
+	local stands = part.epoch == epoch and till <= s or
+	    part.epoch == p and till <= b
 	if at < till then
-		local flag, s, epoch, first, b, p = reached(scope, e, at)
-		local stands = part.epoch == epoch and till <= s or
-		    part.epoch == p and till <= b
 		local messages, n, lost = scope:sub(-1) ~= '~', #frames, false
 		if flag ~= 'ok' or not stands then
 			lost = messages
@@ -184,8 +183,9 @@ local function follow_left(part)
 			return part.line
 		end
 	end
-	-- A place of before it is none in what was joined since.
-	return part.again and latest and latest[2] < part.again and part.line or ''
+	-- What it joined since (again: where) is followed from there.
+	return stands and part.again and latest and latest[2] < part.again and
+	    part.line or ''
 end
 
 -- What was dropped of them is told until that was heard.
@@ -214,9 +214,9 @@ end
 local stay = {}
 for i = 1, #parts do
 	local scope = parts[i].scope
-	-- A place of before it left tells of no join that may be lost.
+	-- A place of before it left tells of no join since that may be lost.
 	local place = given[scope]
-	if place and not place.joins and place[2] <= parts[i].till then
+	if place and not place.joins and place[2] < parts[i].till then
 		joined[scope] = true
 	end
 	stay[i] = follow_left(parts[i])

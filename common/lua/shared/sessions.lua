@@ -107,22 +107,25 @@ end
 
 -- What an HTTP session has not had yet of a channel that it leaves is kept for
 -- its next polls: of value, where it joined, up to where the logs go now. Of too
--- many the one left longest ago gives way, and of messages it is kept when.
+-- many the one left longest ago gives way, of notices first; of messages it is
+-- kept when.
 local function session_keeps_part(session, scope, value)
 	local k = SYS .. 's:' .. session
 	local text = call('HGET', k, 'l') or ''
 	local e, s, ne, ns = value:match(' (%S+) (%S+) (%S+) (%S+)')
 	for _, log in ipairs({ { scope, e, s }, { scope .. '~', ne, ns } }) do
 		local till, te = meta(log[1])
-		if log[2] ~= te or tonumber(log[3]) ~= till then
-			local _, n = text:gsub('\n', '')
-			if n >= LEFT then
-				local first, rest = text:match('^(%S+)[^\n]*\n(.*)$')
-				text = rest
-				if first:sub(-1) ~= '~' then
-					call('HSET', k, 'm', string.format('%.0f', now))
-				end
+		local lacks = log[2] ~= te or tonumber(log[3]) ~= till
+		local _, n = text:gsub('\n', '')
+		if lacks and n >= LEFT then
+			text, n = text:gsub('%S+~ [^\n]*\n', '', 1)
+			lacks = n == 1 or log[1] == scope
+			if n == 0 and lacks then
+				text = text:match('\n(.*)$')
+				call('HSET', k, 'm', string.format('%.0f', now))
 			end
+		end
+		if lacks then
 			text = text .. table.concat(log, ' ') .. ' ' .. te .. ' '
 			    .. string.format('%.0f', till) .. '\n'
 		end
