@@ -103,11 +103,11 @@ is((await ann.ask({ type: 'users', users: { online: true } })).users.received, 3
 // ---- what was stored last is lost ----
 
 const joiner = by((await post(url, 'signIn', { accessKey: poller.accessKey })).authorized);
-const rejoiners = await Promise.all([0, 1].map(async () => {
+const rejoiners = await Promise.all([0, 1].map(async (n) => {
   const rejoiner = by((await post(url, 'signIn', { accessKey: poller.accessKey })).authorized);
-  await rejoiner('channelJoin', { channel: 'again' });
-  await rejoiner('channelMessage', { channel: 'again', message: 'bye' });
-  await rejoiner('channelLeave', { channel: 'again' });
+  await rejoiner('channelJoin', { channel: `again${n}` });
+  await rejoiner('channelMessage', { channel: `again${n}`, message: 'bye' });
+  await rejoiner('channelLeave', { channel: `again${n}` });
   return rejoiner;
 }));
 const quiet = { type: 'channelJoin', channelJoin: { channel: 'quiet' } };
@@ -128,9 +128,9 @@ await polled(3);
 await bob.ask(quiet);
 await until('three to be there', () => came() === 'dora,ann,bob');
 const joined = (await joiner('channelJoin', { channel: 'lost' })).channelJoin.cursor;
-const rejoined = await Promise.all(rejoiners.map(async (rejoiner, polls) => {
-  const { cursor: place } = (await rejoiner('channelJoin', { channel: 'again' })).channelJoin;
-  return polls ? (await rejoiner('events', { since: place, wait: 0 })).events.cursor : place;
+const rejoined = await Promise.all(rejoiners.map(async (rejoiner, n) => {
+  const { cursor: place } = (await rejoiner('channelJoin', { channel: `again${n}` })).channelJoin;
+  return n ? (await rejoiner('events', { since: place, wait: 0 })).events.cursor : place;
 }));
 const lost = cursor(bob);
 await address.promote(three);

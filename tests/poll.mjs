@@ -381,6 +381,20 @@ for (const k of [1, 2, 3]) is(await all(gus), ' true', `once ${k}`);
 await leave('lost');
 await all(gus);
 
+for (const anew of [false, true]) {
+  const channel = `wiped${anew}`;
+  const wipe = () => redis('del', `palaver:{c:${channel}}:l`, `palaver:{c:${channel}}:m`);
+  await enter(channel, ...Array(10).fill('text'));
+  await all(gus);
+  wipe();
+  await say(channel, 'x', 'y');
+  const { cursor } = anew ? await gus.join({ channel, limit: 0 }) : gus;
+  if (anew) await say(channel, 'z');
+  await leave(channel);
+  is((await all(gus, `${gus.cursor},${cursor}`)).replace(/,?channel(Join|Leave)/g, ''), anew ? 'z true' : 'x,y false', `a place in a log that was lost tells nothing of the new one${anew ? ', that of a join in it does' : ''}`);
+  is(await all(gus), ' true', 'once');
+}
+
 const privately = { recipientUUID: gus.uuid };
 await gus.join({ recipientUUID: bob.uuid });
 await all(gus);

@@ -191,8 +191,7 @@ class Walk {
           s.passed.push({ channel, e });
           e.state = NO;
         }
-        // Without the reply's cursor an older one counts, unless the record keeps
-        // of a time before what was to be had of it.
+        // Without the reply's cursor an older one counts.
         if (lost && (!was || seq <= begin) && seq > older[log] && seq <= place && e.state === NO && !e.had) e.state = MAY;
       }
       begins[log] = Math.min(begin, place);

@@ -27,18 +27,25 @@ local function parts_left(text)
 	return parts, last
 end
 
--- Epoch and seq of where the session is in a part: the latest of the places given
--- of its log that is behind its begin, which it is where there is none. What a
--- join gave is none.
+-- Epoch and seq of where the session is in a part: of its begin and the places
+-- given of its log the highest that the log has not lost, or of the part's epoch;
+-- where there is none, the highest. What a join gave is none.
 local function place_in(part, place)
-	local e, at = part.from_epoch, part.from
+	local function known(one)
+		if one.known == nil then -- once of each: it may be of many parts
+			one.known = reached(part.scope, one[1], one[2]) ~= 'epoch'
+		end
+		return one.known or one[1] == part.epoch
+	end
+	local best = { part.from_epoch, part.from }
 	while place do
-		if place[2] > at and not place.joins then
-			e, at = place[1], place[2]
+		if not place.joins and (known(place) and not known(best) or
+		    known(place) == known(best) and place[2] > best[2]) then
+			best = place
 		end
 		place = place.before
 	end
-	return e, at
+	return best[1], best[2]
 end
 
 local last_left = {} -- log -> the last part of it that the session has left
@@ -166,7 +173,7 @@ local function follow_left(part)
 	local flag, s, epoch, first, b, p = reached(scope, e, at)
 	local stands = part.epoch == epoch and till <= s or
 	    part.epoch == p and till <= b
-	if at < till then
+	if at < till or flag == 'epoch' and e ~= part.epoch then
 		local messages, n, lost = scope:sub(-1) ~= '~', #frames, false
 		if flag ~= 'ok' or not stands then
 			lost = messages
@@ -214,7 +221,8 @@ end
 local stay = {}
 for i = 1, #parts do
 	local scope = parts[i].scope
-	-- A place of before it left tells of no join since that may be lost.
+	-- A place of before it left tells of no join since that may be lost; one
+	-- just where it left may be of such a join.
 	local place = given[scope]
 	if place and not place.joins and place[2] < parts[i].till then
 		joined[scope] = true

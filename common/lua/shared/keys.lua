@@ -80,7 +80,7 @@ local SYS = P .. '{sys}:'
 local NOTICES, NOTICE_BYTES, NOTICE_TTL = 1000, 1048576, 600000
 local SILENT_TTL = 2592000000
 local CONVERSATIONS = 1000 -- of one user
-local LEFT = 64 -- logs that a session has left and may lack something of
+local LEFT = 64 -- parts of logs that a session has left and may lack
 local ENDS = 1000 -- sessions, and channels that they leave, that end in one step
 
 local time = call('TIME')
