@@ -203,6 +203,8 @@ const all = async (p, since) => {
   while (got.events.more) seen.push(frames(got = await p.poll(0)));
   return `${seen.filter(Boolean).join()} ${got.events.recovered}`;
 };
+/** But for who came and went in a channel. */
+const said = async (...asked) => (await all(...asked)).replace(/,?channel(Join|Leave)/g, '');
 const say = (channel, ...texts) => texts.reduce((done, message) => done.then(() => bob.post('channelMessage', { channel, message })), Promise.resolve());
 const gus = await Poller.open('gus');
 const enter = async (channel, ...texts) => {
@@ -247,13 +249,12 @@ for (const [name, joins, wants] of [
     is(page.at(-1)?.Message ?? 'between', 'between', 'the reply has the newest');
     const from = gus.cursor;
     const since = named ? `${from},${cursor}` : from;
-    const got = await all(gus, since);
-    is(got.replace(/,?channel(Join|Leave)/g, ''), `${wants}g true`, `left and joined anew ${name}: what is neither in the reply nor from between${named ? ', with the cursor of the join' : ''}`);
-    is((await all(gus, since)).replace(/,?channel(Join|Leave)/g, ''), `${wants}g true`, 'and again');
+    is(await said(gus, since), `${wants}g true`, `left and joined anew ${name}: what is neither in the reply nor from between${named ? ', with the cursor of the join' : ''}`);
+    is(await said(gus, since), `${wants}g true`, 'and again');
     await say(channel, 'h');
     is(await all(gus), 'h true', 'then it goes on');
     await leave(channel);
-    is((await all(gus)).replace(/,?channel(Join|Leave)/g, ''), ' true', 'and ends');
+    is(await said(gus), ' true', 'and ends');
   }
 }
 for (const named of [false, true]) {
@@ -263,7 +264,7 @@ for (const named of [false, true]) {
   await say(channel, 'between');
   const back = await gus.join({ channel, since: gus.cursor, limit: 2 });
   is(`${back.messages.map((m) => m.Message)} ${back.more} ${back.recovered}`, 'd,e true true', 'joined anew with since: what was missed');
-  is((await all(gus, named ? `${gus.cursor},${back.cursor}` : gus.cursor)).replace(/,?channel(Join|Leave)/g, ''), 'f,between true', 'and the rest of it');
+  is(await said(gus, named ? `${gus.cursor},${back.cursor}` : gus.cursor), 'f,between true', 'and the rest of it');
 }
 await enter('kept', 'i');
 await leave('kept');
@@ -272,7 +273,7 @@ await say('kept', 'between');
 await gus.join({ channel: 'kept', limit: 0 });
 await say('kept', 'j');
 const kept = gus.cursor;
-for (const k of [1, 2]) is((await all(gus, kept)).replace(/,?channel(Join|Leave)/g, ''), 'j true', `is not given again, nor what is from between${k === 1 ? '' : ', and so again'}`);
+for (const k of [1, 2]) is(await said(gus, kept), 'j true', `is not given again, nor what is from between${k === 1 ? '' : ', and so again'}`);
 await enter('twice', 'i');
 await leave('twice');
 await say('twice', 'between');
@@ -281,7 +282,7 @@ await say('twice', 'j');
 await leave('twice');
 await say('twice', 'behind');
 const twice = gus.cursor;
-for (const k of [1, 2]) is((await all(gus, twice)).replace(/,?channel(Join|Leave)/g, ''), 'i,j true', `left, joined and left: both parts ${k === 1 ? '' : 'again'}`);
+for (const k of [1, 2]) is(await said(gus, twice), 'i,j true', `left, joined and left: both parts ${k === 1 ? '' : 'again'}`);
 is(await all(gus), ' true', 'and no more');
 
 const ivy = await Poller.open('ivy');
@@ -317,7 +318,7 @@ for (const between of [[], ['between']]) {
   await leave(channel);
   await say(channel, ...between);
   const { cursor } = await gus.join({ channel, limit: 0 });
-  is((await all(gus, `${gus.cursor},${cursor}`)).replace(/,?channel(Join|Leave)/g, ''), 'k,l true', `the cursor of a join without messages tells nothing of the time before${between.length ? '' : ', just where it left as well'}`);
+  is(await said(gus, `${gus.cursor},${cursor}`), 'k,l true', `the cursor of a join without messages tells nothing of the time before${between.length ? '' : ', just where it left as well'}`);
   is((await all(gus)), ' true', 'once');
 }
 
@@ -325,10 +326,10 @@ await enter('big', ...Array.from({ length: 230 }, (_, n) => `n${n}`));
 await leave('big');
 await gus.join({ channel: 'big', limit: 0 }); // just where it left
 await say('big', 'anew');
-const pages = (await all(gus)).replace(/,?channel(Join|Leave)/g, '');
+const pages = await said(gus);
 is(pages, `${Array.from({ length: 230 }, (_, n) => `n${n}`).join()},anew true`, 'more than one reply holds, and then what it joined anew');
 await leave('big');
-is((await all(gus)).replace(/,?channel(Join|Leave)/g, ''), ' true', 'once');
+is(await said(gus), ' true', 'once');
 
 const long = Array.from({ length: 130 }, (_, n) => `n${n}`);
 await enter('long', ...long);
@@ -336,7 +337,7 @@ await leave('long');
 await gus.join({ channel: 'long', limit: 0 });
 await say('long', 'anew');
 await leave('long');
-is((await all(gus)).replace(/,?channel(Join|Leave)/g, ''), `${long.join()},anew true`, 'or what it joined anew and left, too');
+is(await said(gus), `${long.join()},anew true`, 'or what it joined anew and left, too');
 for (const since of [false, true]) {
   const channel = `refreshed${since}`;
   await enter(channel, ...long);
@@ -376,7 +377,7 @@ await leave('lost');
 await gus.join({ channel: 'lost', limit: 0 });
 redis('del', 'palaver:{c:lost}:l', 'palaver:{c:lost}:m');
 await say('lost', 'new');
-is((await all(gus)).replace(/,?channel(Join|Leave)/g, ''), 'new false', 'nor does one that it joined anew tell of it more than once');
+is(await said(gus), 'new false', 'nor does one that it joined anew tell of it more than once');
 for (const k of [1, 2, 3]) is(await all(gus), ' true', `once ${k}`);
 await leave('lost');
 await all(gus);
@@ -391,7 +392,7 @@ for (const anew of [false, true]) {
   const { cursor } = anew ? await gus.join({ channel, limit: 0 }) : gus;
   if (anew) await say(channel, 'z');
   await leave(channel);
-  is((await all(gus, `${gus.cursor},${cursor}`)).replace(/,?channel(Join|Leave)/g, ''), anew ? 'z true' : 'x,y false', `a place in a log that was lost tells nothing of the new one${anew ? ', that of a join in it does' : ''}`);
+  is(await said(gus, `${gus.cursor},${cursor}`), anew ? 'z true' : 'x,y false', `a place in a log that was lost tells nothing of the new one${anew ? ', that of a join in it does' : ''}`);
   is(await all(gus), ' true', 'once');
 }
 
@@ -413,7 +414,7 @@ await bob.post('channelMessage', { ...privately, message: 'between' });
 await gus.join({ recipientUUID: bob.uuid, limit: 0 });
 await bob.post('channelMessage', { ...privately, message: 'in again' });
 await gus.post('channelLeave', { recipientUUID: bob.uuid });
-is((await all(gus)).replace(/,?channel(Join|Leave)/g, ''), 'channelMessage,in,in again true', 'and of the one between two memberships that there is one');
+is(await said(gus), 'channelMessage,in,in again true', 'and of the one between two memberships that there is one');
 
 for (let n = 0; n < 64; n += 1) await gus.join({ channel: `m${n}` });
 await all(gus);
@@ -422,21 +423,21 @@ is(oldest, 0, 'in none of those');
 await say('m0', 's');
 await gus.join({ channel: 'm64' });
 await say('m0', 'behind');
-is((await all(gus)).replace(/,?channel(Join|Leave)/g, ''), 's true', 'a channel that gave way to a newer one');
+is(await said(gus), 's true', 'a channel that gave way to a newer one');
 for (let n = 1; n < 71; n += 1) {
   if (n > 64) await gus.join({ channel: `m${n}`, limit: 0 });
   await say(`m${n}`, `t${n}`);
   await leave(`m${n}`);
 }
 const full = gus.cursor;
-for (const k of [1, 2]) is((await all(gus, full)).replace(/,?channel(Join|Leave)/g, ''), `${Array.from({ length: 64 }, (_, n) => `t${n + 7}`).join()} false`, `of more than are kept the newest, and that there was more${k === 1 ? '' : ', and again'}`);
+for (const k of [1, 2]) is(await said(gus, full), `${Array.from({ length: 64 }, (_, n) => `t${n + 7}`).join()} false`, `of more than are kept the newest, and that there was more${k === 1 ? '' : ', and again'}`);
 is(await all(gus), ' true', 'once');
 const hal = await Poller.open('hal');
 for (let n = 0; n < 65; n += 1) {
   await hal.join({ channel: `i${n}`, limit: 0 });
   await hal.post('channelLeave', { channel: `i${n}` });
 }
-is((await all(hal)).replace(/,?channel(Join|Leave)/g, ''), ' true', 'of notices alone that are not kept nothing is told');
+is(await said(hal), ' true', 'of notices alone that are not kept nothing is told');
 
 // A session lives for the time that its poll may wait and 20 s more.
 const lives = () => Number(redis('zscore', 'palaver:{sys}:polls', ann.session)) - Date.now();
